@@ -1,0 +1,41 @@
+import type { Log } from '../observe/log.js';
+import type { FileSystem } from '../tree/file-system.js';
+
+/** How we talk to the kernel. A transport knows nothing of OCI or S3. */
+export interface Transport {
+  readonly name: 'libfuse' | 'kernel';
+  /**
+   * Mount `fileSystem` and answer once the kernel has accepted the mount.
+   * @throws MountError with what to do
+   */
+  mount(fileSystem: FileSystem, options: TransportOptions): Promise<MountedFileSystem>;
+}
+
+export interface TransportOptions {
+  /** Absolute path of an existing directory. */
+  readonly mountpoint: string;
+  /** First column of `mount` and `df`, e.g. `s3://bucket/prefix`. */
+  readonly source: string;
+  readonly allowOther: boolean;
+  /** Owner shown for every file. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Upper bound of entry timeouts where they are mount-wide, in ms. */
+  readonly refreshMs: number;
+  readonly log: Log;
+}
+
+export interface MountedFileSystem {
+  /** Settles when the kernel has ended the mount, however that came. */
+  readonly ended: Promise<void>;
+  /**
+   * Unmount; when readers keep it busy, detach it (they keep what they have open).
+   * @throws MountError
+   */
+  unmount(): Promise<void>;
+}
+
+/** A mount that could not be made or ended; the message says what to do. */
+export class MountError extends Error {
+  override readonly name = 'MountError';
+}

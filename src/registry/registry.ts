@@ -1,0 +1,101 @@
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import type { ObjectInfo, ObjectStore } from '../store/object-store.js';
+
+/**
+ * How a registry lays repositories and blobs out in a store. Repository names are paths relative
+ * to the registry's root, without leading or trailing slash; the empty name is the root itself.
+ */
+export interface Registry {
+  readonly kind: 'zot' | 'plain' | 'routed';
+  /** One line for `status` and the log: root prefix, where blobs live, what was detected. */
+  readonly description: string;
+
+  /**
+   * What lies directly below `path`: one paged, delimited LIST and nothing else.
+   * @throws StoreError
+   */
+  list(path: string, signal?: AbortSignal): Promise<DirectoryListing>;
+
+  /**
+   * The stored `index.json` of a repository, whole. With `ifNoneMatch` answers `'unchanged'`
+   * when the store still has that version. Undefined: there is no such object.
+   * @throws StoreError
+   */
+  readIndex(
+    repository: string,
+    options: { ifNoneMatch?: string; maxBytes: number; signal?: AbortSignal },
+  ): Promise<StoredDocument | 'unchanged' | undefined>;
+
+  /**
+   * The stored `oci-layout`, or the synthesised one where this kind of registry may lack it.
+   * @throws StoreError
+   */
+  readOciLayout(repository: string, signal?: AbortSignal): Promise<StoredDocument | undefined>;
+
+  /**
+   * Where the bytes of a digest may be, best first (by recent success). No request is made.
+   */
+  candidates(repository: string, digest: Digest): readonly BlobLocation[];
+
+  /** Tell the registry that a candidate had the right bytes, so that its kind is tried first. */
+  succeeded(location: BlobLocation): void;
+
+  /**
+   * Where the bytes behind a placeholder are, found by a flat listing of the store (shared by all
+   * callers, kept on disk, repeated only when it is old). Copies of `descriptor.size` bytes first.
+   * Empty: no stored object of this store has the bytes.
+   * @throws StoreError, also when `signal` aborts while the listing runs (it goes on).
+   */
+  locate(
+    repository: string,
+    descriptor: Pick<Descriptor, 'digest' | 'size'>,
+    signal?: AbortSignal,
+  ): Promise<readonly BlobLocation[]>;
+
+  /**
+   * As {@link locate}, but only from what is already known: no request. Undefined: nothing known.
+   */
+  located(
+    repository: string,
+    descriptor: Pick<Descriptor, 'digest' | 'size'>,
+  ): readonly BlobLocation[] | undefined;
+}
+
+/** One directory as a delimited LIST shows it. */
+export interface DirectoryListing {
+  /** Present when `path` is a repository. */
+  readonly repository?: {
+    /** Undefined where the document is synthesised. */
+    readonly index: ObjectInfo;
+    readonly ociLayout?: ObjectInfo;
+    /** The listing shows keys below `blobs/`, so placeholders are possible. */
+    readonly ownBlobs: boolean;
+  };
+  /**
+   * Names of child directories that may be or contain repositories: valid components, hidden ones
+   * and blob roots left out, bytewise order. In a repository `blobs` is never among them.
+   */
+  readonly children: readonly string[];
+  /** Nothing at all was found below `path`, not even ignored keys. */
+  readonly empty: boolean;
+  /** Keys and prefixes left out because no registry writes such names. */
+  readonly ignored: readonly string[];
+}
+
+/** A whole small document with its version token. */
+export interface StoredDocument {
+  readonly bytes: Uint8Array;
+  readonly info: ObjectInfo;
+}
+
+/** One object that may hold a blob's bytes. */
+export interface BlobLocation {
+  readonly store: ObjectStore;
+  readonly key: string;
+  /** Which rule named it. */
+  readonly source: 'repository' | 'shared' | 'other';
+  /** Known from a listing, when it came from one. */
+  readonly size?: number;
+  readonly etag?: string;
+}

@@ -1,0 +1,95 @@
+/**
+ * The port to an object store: a flat set of keys with bytes behind them. Drivers (`s3/`,
+ * `local/`) implement it; deadline and counting are wrappers around it. Keys are relative to the
+ * bucket (or to the local directory) and never begin with a slash of our making.
+ */
+
+/** What a listing or a response head tells about one object. */
+export interface ObjectInfo {
+  readonly key: string;
+  /** Length of the whole object in bytes. */
+  readonly size: number;
+  /** Opaque version token for `ifMatch`, quotes kept as the server sent them; absent where the store has none. */
+  readonly etag?: string;
+  /** Milliseconds since the epoch. */
+  readonly lastModified?: number;
+  /** S3 storage class such as `GLACIER`, when the store names one. */
+  readonly storageClass?: string;
+  /** Content type, where a response (not a listing) names one. */
+  readonly contentType?: string;
+}
+
+export interface ListOptions {
+  /** Only keys that begin with this, compared as bytes. */
+  readonly prefix: string;
+  /** `/` folds keys below the next slash into `prefixes`; absent means a flat listing. */
+  readonly delimiter?: '/';
+  /** `next` of the previous page. */
+  readonly token?: string;
+  /** Largest number of objects and prefixes in the page; at most (and by default) 1000. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** One page of a listing, in bytewise key order. */
+export interface ListPage {
+  readonly objects: readonly ObjectInfo[];
+  /** Common prefixes, each ending in the delimiter. */
+  readonly prefixes: readonly string[];
+  /** Token of the next page; absent on the last one. */
+  readonly next?: string;
+}
+
+export interface GetOptions {
+  /** Bytes wanted; `length` ≥ 1. The answer may be shorter at the end of the object. */
+  readonly range?: { readonly offset: number; readonly length: number };
+  /** Answer only while the object still has this ETag, else `PreconditionFailed`. */
+  readonly ifMatch?: string;
+  /** Answer only when the object no longer has this ETag, else `NotModified`. */
+  readonly ifNoneMatch?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** An answered GET: the head is here, the body streams. The caller must consume or cancel the body. */
+export interface GetResult {
+  /** `info.size` is the length of the whole object, also for a ranged GET. */
+  readonly info: ObjectInfo;
+  /** Position of the body's first byte in the object. */
+  readonly offset: number;
+  /** Number of bytes in the body. A body that ends early throws a `StoreError` (`Interrupted`). */
+  readonly length: number;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Stop the transfer; safe to call at any time, also after the end. */
+  cancel(): void;
+}
+
+/** What a store can do; callers ask this and never which driver it is. */
+export interface StoreCapabilities {
+  /** `ifMatch` and `ifNoneMatch` are honoured. */
+  readonly conditionalGet: boolean;
+  /** `copy` happens without the bytes passing through this host. */
+  readonly serverSideCopy: boolean;
+}
+
+/** The reading half, all that a mount ever gets. */
+export interface ObjectStore {
+  /** For messages and status, e.g. `s3://bucket` or `file:///srv/registry`. No credentials. */
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+  /** @throws StoreError */
+  list(options: ListOptions): Promise<ListPage>;
+  /** @throws StoreError; a range on an empty object is `RangeNotSatisfiable`. */
+  get(key: string, options?: GetOptions): Promise<GetResult>;
+  /** @throws StoreError */
+  head(key: string, signal?: AbortSignal): Promise<ObjectInfo>;
+  /** Release sockets and file handles. */
+  close(): Promise<void>;
+}
+
+/** The writing verbs, used by `migrate`, `rollback`, `repair`, `gc` and by the seeding of tests. */
+export interface WritableObjectStore extends ObjectStore {
+  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo>;
+  /** Deleting an absent key succeeds. */
+  delete(key: string, signal?: AbortSignal): Promise<void>;
+  copy(from: string, to: string, signal?: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,98 @@
+/**
+ * The file system as the transports see it: inodes, plain answers, errno errors. No FUSE structs
+ * here and no S3; a transport translates requests to these calls and nothing more.
+ */
+
+/** An inode number: positive, exact in a JavaScript number (below 2^53). */
+export type InodeNumber = number;
+
+/** The root directory's inode number, as FUSE wants it (FUSE_ROOT_ID of the kernel header). */
+export const ROOT_INODE: InodeNumber = 1;
+
+export interface Attributes {
+  readonly ino: InodeNumber;
+  readonly kind: 'directory' | 'file';
+  /** Bytes. */
+  readonly size: number;
+  /** Permission bits only, e.g. 0o444. */
+  readonly permissions: number;
+  readonly nlink: number;
+  /** Milliseconds since the epoch. */
+  readonly mtime: number;
+}
+
+/** The answer to a lookup. The caller owes one {@link FileSystem.forget} for it. */
+export interface Entry {
+  readonly attributes: Attributes;
+  /** How long the name may be remembered, in ms; `Infinity` for what never changes. */
+  readonly entryTimeout: number;
+  /** How long the attributes may be remembered, in ms. */
+  readonly attributeTimeout: number;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly attributes: Attributes;
+}
+
+export interface OpenFile {
+  readonly handle: number;
+  /**
+   * Bytes read through this handle come from content that never changes under this inode and was
+   * verified already, so pages kept from earlier *trusted* opens may stay. When false, the kernel's
+   * pages of the inode must be dropped by this open.
+   */
+  readonly verified: boolean;
+}
+
+/** What a transport must know when the last reference of a handle goes. */
+export interface ReleasedFile {
+  /** All bytes delivered through this handle are known to be right: their pages may be kept. */
+  readonly verified: boolean;
+}
+
+export interface FileSystemStats {
+  readonly blockSize: number;
+  readonly totalBlocks: number;
+  readonly files: number;
+  readonly maxNameLength: number;
+}
+
+export type ErrnoCode =
+  | 'ENOENT'
+  | 'EIO'
+  | 'ENOTDIR'
+  | 'EISDIR'
+  | 'EACCES'
+  | 'EINVAL'
+  | 'EBADF'
+  | 'EROFS'
+  | 'ENAMETOOLONG'
+  | 'ETIMEDOUT';
+
+/** An error with the errno that the reader's system call shall return. */
+export class ErrnoError extends Error {
+  override readonly name = 'ErrnoError';
+
+  constructor(
+    readonly code: ErrnoCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/** All calls throw {@link ErrnoError} and nothing else; each answers within the read deadline. */
+export interface FileSystem {
+  lookup(parent: InodeNumber, name: string): Promise<Entry>;
+  getattr(ino: InodeNumber): Promise<Attributes>;
+  /** All entries but `.` and `..`, bytewise order. Takes no references. */
+  readdir(ino: InodeNumber): Promise<readonly DirectoryEntry[]>;
+  open(ino: InodeNumber): Promise<OpenFile>;
+  /** Exactly the bytes of the range that lie within the file; shorter only at the end. */
+  read(handle: number, offset: number, length: number): Promise<Uint8Array>;
+  release(handle: number): ReleasedFile;
+  forget(ino: InodeNumber, count: number): void;
+  statfs(): FileSystemStats;
+}

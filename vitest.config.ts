@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Fast tests first: `unit` needs nothing but Node; the other projects run real servers, real FUSE
+ * mounts and real tools, one file at a time (mounts and servers are shared resources).
+ */
+const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 180_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/lint/**/*.test.ts'] } },
+      { test: { name: 'vectors', include: ['test/vectors/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'store', include: ['test/store/**/*.test.ts'], ...serial } },
+      { test: { name: 'mount', include: ['test/mount/**/*.test.ts'], ...serial } },
+      { test: { name: 'interop', include: ['test/interop/**/*.test.ts'], ...serial } },
+      { test: { name: 'fault', include: ['test/fault/**/*.test.ts'], ...serial } },
+    ],
+  },
+});
