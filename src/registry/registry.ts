@@ -12,6 +12,22 @@ export interface Registry {
   readonly description: string;
 
   /**
+   * False when the store refuses LIST: directories are then probed by name, and an absent key may
+   * answer 403 (S3 without ListBucket permission).
+   */
+  readonly listable: boolean;
+
+  /** Whether `name` may be one component of a repository name; anything else is never looked for. */
+  isComponent(name: string): boolean;
+
+  /**
+   * Repositories of one scope draw their blobs from one pool: what is present for one of them may
+   * be served to all. Two stores never share a scope; neither do plain layouts without a shared
+   * blob directory.
+   */
+  scope(repository: string): string;
+
+  /**
    * What lies directly below `path`: one paged, delimited LIST and nothing else.
    * @throws StoreError
    */
