@@ -1,0 +1,48 @@
+// @ts-check
+/**
+ * Sum vitest's JSON results: `node sum-results.mjs OTHER-FAILURES FILE...`. Prints what failed or
+ * did not run, then `N passed, N failed`; exits 1 if anything failed.
+ */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+
+/**
+ * What we read of vitest's JSON reporter (https://vitest.dev/guide/reporters#json-reporter).
+ * @typedef {{ status: string, fullName: string }} Assertion
+ * @typedef {{ name: string, status: string, message?: string, assertionResults: Assertion[] }} File
+ * @typedef {{ success?: boolean, testResults?: File[] }} Result
+ */
+
+const [otherFailures = '0', ...files] = process.argv.slice(2);
+let passed = 0;
+let failed = Number(otherFailures);
+let skipped = 0;
+
+for (const file of files) {
+  const project = basename(file, '.json');
+  /** @type {Result} */
+  const { success = false, testResults = [] } = JSON.parse(readFileSync(file, 'utf8'));
+  const failedBefore = failed;
+  for (const { name, status, message, assertionResults } of testResults) {
+    const failedHere = assertionResults.filter((test) => test.status === 'failed');
+    const passedHere = assertionResults.filter((test) => test.status === 'passed');
+    passed += passedHere.length;
+    failed += failedHere.length;
+    skipped += assertionResults.length - passedHere.length - failedHere.length;
+    for (const { fullName } of failedHere) console.log(`failed: ${project}: ${fullName}`);
+    // A file that cannot be loaded, or whose hooks fail, has no failed test of its own.
+    if (status === 'failed' && failedHere.length === 0) {
+      failed += 1;
+      console.log(`failed: ${project}: ${name}: ${message?.split('\n')[0] ?? ''}`);
+    }
+  }
+  // No results, no tests found, or an error outside any test.
+  if (!success && failed === failedBefore) {
+    failed += 1;
+    console.log(`failed: ${project}: vitest ended with an error; see its output above.`);
+  }
+}
+
+if (skipped > 0) console.log(`${skipped} not run`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
