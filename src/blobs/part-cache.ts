@@ -1,0 +1,69 @@
+import { LRUCache } from 'lru-cache';
+
+/** Bytes in memory when nothing else is configured. */
+export const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Parts of blobs in memory, keyed by content (scope, digest, size) and part index; least recently
+ * used ones go first when the byte budget is spent. Each part is fetched once at a time, whoever
+ * asks (single flight).
+ */
+export class PartCache {
+  readonly #parts: LRUCache<string, Uint8Array>;
+  readonly #fetching = new Map<string, Promise<Uint8Array>>();
+
+  constructor(memoryBytes: number) {
+    this.#parts = new LRUCache({
+      maxSize: Math.max(1, memoryBytes),
+      sizeCalculation: (bytes) => bytes.byteLength + 200,
+    });
+  }
+
+  /** The part, when it is in memory. */
+  peek(content: string, index: number): Uint8Array | undefined {
+    return this.#parts.get(key(content, index));
+  }
+
+  /** The part from memory, from a fetch under way, or from `fetch`. */
+  get(content: string, index: number, fetch: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const known = this.peek(content, index);
+    if (known) return Promise.resolve(known);
+    return this.#fetching.get(key(content, index)) ?? this.start(content, index, fetch());
+  }
+
+  /** Enter a fetch that is already under way. Its failure is the waiters' to see, nobody else's. */
+  start(content: string, index: number, fetching: Promise<Uint8Array>): Promise<Uint8Array> {
+    const name = key(content, index);
+    const entered = fetching.then(
+      (bytes) => {
+        if (this.#fetching.get(name) === entered) {
+          this.#fetching.delete(name);
+          this.#parts.set(name, bytes);
+        }
+        return bytes;
+      },
+      (error: unknown) => {
+        if (this.#fetching.get(name) === entered) this.#fetching.delete(name);
+        throw error;
+      },
+    );
+    entered.catch(() => undefined);
+    this.#fetching.set(name, entered);
+    return entered;
+  }
+
+  /** Forget one part, also a fetch under way (its waiters still get its bytes). */
+  drop(content: string, index: number): void {
+    this.#fetching.delete(key(content, index));
+    this.#parts.delete(key(content, index));
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#parts.calculatedSize;
+  }
+}
+
+function key(content: string, index: number): string {
+  return `${content}#${index}`;
+}
