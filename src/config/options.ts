@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { byteSize, duration, text, textList, toggle, userNumber } from './value-types.js';
+
+/** Which commands take an option. */
+export type OptionScope =
+  /** Every command that reads a source: `mount`, `ls`, `doctor`. */
+  | 'source'
+  /** Only `mount`. */
+  | 'mount'
+  /** Every command. */
+  | 'every';
+
+/** What the documents and the command line say about an option, beside its type. */
+export interface OptionNote {
+  readonly scope: OptionScope;
+  /** One or more full sentences. */
+  readonly description: string;
+  /** What stands for the value in the help, e.g. `duration`; absent for a switch. */
+  readonly value?: string;
+  /** One-letter flag without its dash. */
+  readonly short?: string;
+  /** May be given several times. */
+  readonly repeatable?: boolean;
+  /** The default in words where it is not a fixed value, or as a person would write it. */
+  readonly default?: string;
+}
+
+/** The notes, looked up by the field's own schema object. */
+export const optionNotes = z.registry<OptionNote>();
+
+const field = <Schema extends z.ZodType>(schema: Schema, note: OptionNote): Schema => {
+  optionNotes.add(schema, note);
+  return schema;
+};
+
+/**
+ * Every option of layoutfs, once. Command-line flags, environment variables, keys of the
+ * configuration file, `-o` options and `docs/configuration.md` are all derived from this object.
+ */
+export const optionsSchema = z.object({
+  config: field(text.optional(), {
+    scope: 'every',
+    value: 'file',
+    description:
+      'YAML or JSON file with options, by the names of this table. No file is read unless it is named.',
+  }),
+  registry: field(z.enum(['zot', 'plain'], 'no registry kind: use zot or plain').optional(), {
+    scope: 'source',
+    value: 'kind',
+    default: 'detected',
+    description:
+      'How the source is laid out: `zot` (any state of a zot bucket) or `plain` (OCI image layouts).',
+  }),
+  root: field(z.string('not text').optional(), {
+    scope: 'source',
+    value: 'prefix',
+    default: 'detected',
+    description:
+      'Key prefix below which the repositories lie, counted from the top of the bucket or directory. Turns detection off.',
+  }),
+  sharedBlobDir: field(text.optional(), {
+    scope: 'source',
+    value: 'prefix',
+    description:
+      'Key prefix of a directory of blobs that plain OCI layouts share (`<prefix>/sha256/…`), as of `skopeo --src-shared-blob-dir`.',
+  }),
+  zotConfig: field(text.optional(), {
+    scope: 'source',
+    value: 'file',
+    description:
+      'zot configuration to take the store, its root and its `subPaths` from, instead of a source.',
+  }),
+  include: field(textList.default([]), {
+    scope: 'source',
+    value: 'glob',
+    repeatable: true,
+    default: 'every repository',
+    description:
+      'Show only repositories that match, e.g. `team/**`: `*` stays within one name component, `**` does not.',
+  }),
+  exclude: field(textList.default([]), {
+    scope: 'source',
+    value: 'glob',
+    repeatable: true,
+    default: 'none',
+    description: 'Hide repositories that match, also those that are included.',
+  }),
+  refresh: field(duration.default(5000), {
+    scope: 'mount',
+    value: 'duration',
+    default: '5s',
+    description:
+      'How old an `index.json` or a directory may be before it is compared with the store again.',
+  }),
+  memory: field(byteSize.default(64 * 1024 ** 2), {
+    scope: 'source',
+    value: 'size',
+    default: '64MiB',
+    description: 'Memory for blobs and documents, whatever the number of readers.',
+  }),
+  requestTimeout: field(duration.default(10_000), {
+    scope: 'source',
+    value: 'duration',
+    default: '10s',
+    description:
+      "Longest wait for the store's answer to one request, and for the next bytes of an answer.",
+  }),
+  readTimeout: field(duration.default(30_000), {
+    scope: 'source',
+    value: 'duration',
+    default: '30s',
+    description:
+      'Longest time a look-up, an open or a read may take, retries included; then it fails with an I/O error.',
+  }),
+  stateDir: field(text.optional(), {
+    scope: 'source',
+    value: 'dir',
+    default: '`/var/lib/layoutfs` for root, else `${XDG_STATE_HOME:-~/.local/state}/layoutfs`',
+    description:
+      'Directory for what outlives a mount: the key of the inode numbers, listings that resolved placeholders, log files.',
+  }),
+  transport: field(
+    z.enum(['auto', 'libfuse'], 'no transport: use auto or libfuse').default('auto'),
+    {
+      scope: 'mount',
+      value: 'name',
+      default: 'auto',
+      description: 'How to talk to the kernel: `libfuse` (through fuse-native), or `auto`.',
+    },
+  ),
+  allowOther: field(toggle.default(false), {
+    scope: 'mount',
+    default: 'off',
+    description:
+      'Let other users read the mount. An ordinary user needs `user_allow_other` in `/etc/fuse.conf` for it.',
+  }),
+  uid: field(userNumber.optional(), {
+    scope: 'mount',
+    value: 'number',
+    default: 'the user who mounts',
+    description: 'Owner shown for every file.',
+  }),
+  gid: field(userNumber.optional(), {
+    scope: 'mount',
+    value: 'number',
+    default: 'the group of the user who mounts',
+    description: 'Group shown for every file.',
+  }),
+  foreground: field(toggle.default(false), {
+    scope: 'mount',
+    short: 'f',
+    default: 'off',
+    description:
+      'Stay attached to the terminal or the service manager, instead of returning once the mount answers.',
+  }),
+  log: field(text.optional(), {
+    scope: 'mount',
+    value: 'where',
+    default: '`stderr` in the foreground, else a file in the state directory',
+    description: 'Where the log goes: `stderr`, `journal` (systemd), or the path of a file.',
+  }),
+  logLevel: field(
+    z
+      .enum(['debug', 'info', 'warn', 'error'], 'no log level: use debug, info, warn or error')
+      .default('info'),
+    {
+      scope: 'every',
+      value: 'level',
+      default: 'info',
+      description:
+        'Least important messages to log. `debug` also shows where in the program an error arose.',
+    },
+  ),
+});
+
+/** All options, checked; durations in milliseconds, sizes in bytes. */
+export type Options = z.output<typeof optionsSchema>;
+
+export type OptionName = keyof Options;
+
+/** The names of all options, in the order of the documents. */
+export const optionNames = Object.keys(optionsSchema.shape) as OptionName[];
+
+/**
+ * What is noted about an option.
+ * @throws Error when a field was added without a note, which is a mistake in this file
+ */
+export function optionNote(name: OptionName): OptionNote {
+  const note = optionNotes.get(optionsSchema.shape[name]);
+  if (note === undefined) throw new Error(`The option "${name}" has no note.`);
+  return note;
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { parseByteSize } from './byte-size.js';
+import { parseDuration } from './duration.js';
+
+/**
+ * The types of option values. Each takes the text that a flag or a variable carries and what a
+ * YAML or JSON file may hold instead. Error messages complete the sentence `<value> is …`.
+ */
+
+const NOT_A_DURATION = 'not a duration: write a number and a unit, such as 500ms, 5s or 2m';
+const NOT_A_SIZE = 'not a size: write a number and a unit, such as 64MiB or 1GiB';
+
+/** Milliseconds from `5s`, `500ms`, `2m`, `1h`. */
+export const duration = z
+  .union([z.string(), z.number()], { error: NOT_A_DURATION })
+  .transform((written, context) => {
+    const milliseconds = parseDuration(String(written));
+    if (milliseconds !== undefined) return milliseconds;
+    context.addIssue(NOT_A_DURATION);
+    return z.NEVER;
+  });
+
+/** Bytes from `64MiB`, `1GB` or a plain number. */
+export const byteSize = z
+  .union([z.string(), z.number()], { error: NOT_A_SIZE })
+  .transform((written, context) => {
+    const bytes = parseByteSize(String(written));
+    if (bytes !== undefined) return bytes;
+    context.addIssue(NOT_A_SIZE);
+    return z.NEVER;
+  });
+
+/** True or false, also as the words people use for them. */
+export const toggle = z.union([z.boolean(), z.stringbool()], {
+  error: 'neither true nor false',
+});
+
+/** A user or group number. The largest is not one: (uid_t)-1 means "leave unchanged". */
+export const userNumber = z.coerce
+  .number('not a user or group number')
+  .int('not a whole number')
+  .min(0, 'not a user or group number')
+  .max(0xff_ff_ff_fe, 'not a user or group number');
+
+/** Non-empty text. */
+export const text = z.string('not text').min(1, 'empty');
+
+/** One text or several. */
+export const textList = z
+  .union([text.transform((one) => [one]), z.array(text)], { error: 'not a list of texts' })
+  .readonly();
