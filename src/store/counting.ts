@@ -1,0 +1,55 @@
+import type { CounterName, Counters } from '../observe/counters.js';
+import { isStoreError } from './errors.js';
+import type { GetResult, WritableObjectStore } from './object-store.js';
+
+/** A store that counts its requests, its errors and the bytes it delivers. */
+export function withCounting(store: WritableObjectStore, counters: Counters): WritableObjectStore {
+  const count = async <T>(name: CounterName, request: Promise<T>): Promise<T> => {
+    counters.increment(name);
+    try {
+      return await request;
+    } catch (error) {
+      noteError(error, counters);
+      throw error;
+    }
+  };
+  return {
+    name: store.name,
+    capabilities: store.capabilities,
+    list: (options) => count('store.list', store.list(options)),
+    head: (key, signal) => count('store.head', store.head(key, signal)),
+    async get(key, options) {
+      const result = await count('store.get', store.get(key, options));
+      const cancel = () => {
+        result.cancel();
+      };
+      return { ...result, cancel, body: countBytes(result, counters) };
+    },
+    put: (key, body, signal) => count('store.write', store.put(key, body, signal)),
+    delete: (key, signal) => count('store.write', store.delete(key, signal)),
+    copy: (from, to, signal) => count('store.write', store.copy(from, to, signal)),
+    close: () => store.close(),
+  };
+}
+
+async function* countBytes({ body }: GetResult, counters: Counters) {
+  try {
+    for await (const chunk of body) {
+      counters.increment('store.bytes', chunk.length);
+      yield chunk;
+    }
+  } catch (error) {
+    noteError(error, counters);
+    throw error;
+  }
+}
+
+/** Answers that a caller asked for (absence, a condition, its own abort) are no errors. */
+function noteError(error: unknown, counters: Counters): void {
+  if (isStoreError(error, 'NotModified')) counters.increment('store.notModified');
+  else if (
+    !isStoreError(error, 'NotFound', 'PreconditionFailed', 'RangeNotSatisfiable', 'Aborted')
+  ) {
+    counters.increment('store.error');
+  }
+}

@@ -1,0 +1,141 @@
+import { StoreError } from './errors.js';
+import type { GetOptions, GetResult, ListOptions, WritableObjectStore } from './object-store.js';
+
+export interface Deadline {
+  /** Longest wait for the answer of a LIST, HEAD or DELETE and for the head of a GET, in ms. */
+  readonly requestMs: number;
+  /** Longest wait for the next bytes of a body, in ms; only time the reader waits is counted. */
+  readonly idleMs: number;
+  /** Longest wait for a PUT or COPY, which move a whole object; default ten times `requestMs`. */
+  readonly writeMs?: number;
+}
+
+/**
+ * A store whose every request ends in bounded time: what takes longer is aborted and answers
+ * `StoreError` `Timeout`, even when the driver does not react to the abort.
+ */
+export function withDeadline(store: WritableObjectStore, deadline: Deadline): WritableObjectStore {
+  const { requestMs, idleMs, writeMs = 10 * requestMs } = deadline;
+  const { name, capabilities } = store;
+  return {
+    name,
+    capabilities,
+    list: (options: ListOptions) =>
+      within(requestMs, `Listing "${options.prefix}" in ${name}`, options.signal, (signal) =>
+        store.list({ ...options, signal }),
+      ),
+    head: (key, signal) =>
+      within(requestMs, `Looking at "${key}" in ${name}`, signal, (limited) =>
+        store.head(key, limited),
+      ),
+    get: (key, options) => getWithin({ store, key, requestMs, idleMs }, options),
+    put: (key, body, signal) =>
+      within(writeMs, `Writing "${key}" in ${name}`, signal, (limited) =>
+        store.put(key, body, limited),
+      ),
+    delete: (key, signal) =>
+      within(requestMs, `Deleting "${key}" in ${name}`, signal, (limited) =>
+        store.delete(key, limited),
+      ),
+    copy: (from, to, signal) =>
+      within(writeMs, `Copying "${from}" in ${name}`, signal, (limited) =>
+        store.copy(from, to, limited),
+      ),
+    close: () => store.close(),
+  };
+}
+
+interface LimitedGet {
+  readonly store: WritableObjectStore;
+  readonly key: string;
+  readonly requestMs: number;
+  readonly idleMs: number;
+}
+
+async function getWithin(
+  { store, key, requestMs, idleMs }: LimitedGet,
+  options: GetOptions = {},
+): Promise<GetResult> {
+  const what = `Reading "${key}" in ${store.name}`;
+  // Lives as long as the body: the driver listens to it until then.
+  const controller = new AbortController();
+  let late = false;
+  const request = async (signal: AbortSignal): Promise<GetResult> => {
+    const result = await store.get(key, { ...options, signal });
+    if (late) result.cancel();
+    return result;
+  };
+  try {
+    const result = await within(requestMs, what, options.signal, request, controller);
+    const cancel = () => {
+      result.cancel();
+    };
+    return { ...result, cancel, body: stopStalls({ result, idleMs, what, controller }) };
+  } catch (error) {
+    late = true;
+    throw error;
+  }
+}
+
+interface StallGuard {
+  readonly result: GetResult;
+  readonly idleMs: number;
+  readonly what: string;
+  readonly controller: AbortController;
+}
+
+async function* stopStalls({ result, idleMs, what, controller }: StallGuard) {
+  const chunks = result.body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await limit(idleMs, chunks.next(), () => {
+        result.cancel();
+        controller.abort();
+        return timeout(what, `no bytes came for ${idleMs} ms`);
+      });
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // Not after a stall: the driver may be the one that hangs.
+    if (!controller.signal.aborted) await chunks.return?.();
+  }
+}
+
+/** Run `request` with a signal that fires at the caller's abort and at the deadline. */
+async function within<T>(
+  ms: number,
+  what: string,
+  outer: AbortSignal | undefined,
+  request: (signal: AbortSignal) => Promise<T>,
+  controller = new AbortController(),
+): Promise<T> {
+  const signal =
+    outer === undefined ? controller.signal : AbortSignal.any([outer, controller.signal]);
+  return limit(ms, request(signal), () => {
+    controller.abort();
+    return timeout(what, `no answer came within ${ms} ms`);
+  });
+}
+
+/** `promise`, or after `ms` the error that `expire` makes. A later rejection of `promise` is let go. */
+async function limit<T>(ms: number, promise: Promise<T>, expire: () => StoreError): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(expire());
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function timeout(what: string, reason: string): StoreError {
+  return new StoreError(
+    'Timeout',
+    `${what} took too long: ${reason}. Check that the store is up and the way to it is not congested.`,
+  );
+}

@@ -1,0 +1,61 @@
+import type * as clientS3 from '@aws-sdk/client-s3';
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import type { S3Source } from '../source.js';
+import { trustedCertificates } from './certificates.js';
+
+/** The SDK's module, imported only when a bucket is opened: it costs 100 ms at start-up. */
+export type Sdk = typeof clientS3;
+
+/** Sockets kept per endpoint; more than the reading floors ever use at once. */
+const SOCKETS = 64;
+const CONNECT_MS = 5_000;
+/** A last resort: the deadline wrapper notices a stalled transfer earlier. */
+const SILENCE_MS = 120_000;
+const ATTEMPTS = 3;
+const FALLBACK_REGION = 'us-east-1';
+
+/** The SDK and a client for `source`. Reads configuration files; makes no request. */
+export async function openClient(source: S3Source): Promise<{ sdk: Sdk; client: S3Client }> {
+  // The SDK would print a warning about Node 20 into the user's terminal.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+  const sdk = await import('@aws-sdk/client-s3');
+  const ca = source.ca === undefined ? {} : { ca: await trustedCertificates(source.ca) };
+  const agent = { keepAlive: true, maxSockets: SOCKETS };
+  const client = new sdk.S3Client({
+    ...(source.endpoint !== undefined && { endpoint: source.endpoint }),
+    ...(source.profile !== undefined && { profile: source.profile }),
+    ...(source.anonymous && UNSIGNED),
+    region: source.region ?? (await configuredRegion(sdk, source.profile)),
+    forcePathStyle: source.pathStyle,
+    maxAttempts: ATTEMPTS,
+    retryMode: 'standard',
+    // The checksums that newer SDKs add break other servers, and guard no ranged read.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      httpAgent: agent,
+      httpsAgent: { ...agent, ...ca },
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: SILENCE_MS,
+    },
+  });
+  return { sdk, client };
+}
+
+/** Requests leave as they are built; without credentials here the SDK would search for some. */
+const UNSIGNED: Pick<S3ClientConfig, 'signer' | 'credentials'> = {
+  signer: { sign: (request) => Promise.resolve(request) },
+  credentials: { accessKeyId: '', secretAccessKey: '' },
+};
+
+/** The region of the environment or of the profile; many servers do not care. */
+async function configuredRegion(sdk: Sdk, profile: string | undefined): Promise<string> {
+  const probe = new sdk.S3Client(profile === undefined ? {} : { profile });
+  try {
+    return await probe.config.region();
+  } catch {
+    return FALLBACK_REGION;
+  } finally {
+    probe.destroy();
+  }
+}
