@@ -11,6 +11,9 @@ export interface Registry {
   /** One line for `status` and the log: root prefix, where blobs live, what was detected. */
   readonly description: string;
 
+  /** What the user should know about the source, full sentences: found when it was opened. */
+  readonly warnings: readonly string[];
+
   /**
    * False when the store refuses LIST: directories are then probed by name, and an absent key may
    * answer 403 (S3 without ListBucket permission).
@@ -76,6 +79,45 @@ export interface Registry {
     repository: string,
     descriptor: Pick<Descriptor, 'digest' | 'size'>,
   ): readonly BlobLocation[] | undefined;
+
+  /**
+   * All repositories and the digests whose bytes are lost, by the flat listing behind
+   * {@link locate}: one LIST for each thousand keys of the store.
+   * @throws StoreError
+   */
+  scan(options?: ScanOptions): Promise<RegistryScan>;
+}
+
+export interface ScanOptions {
+  readonly signal?: AbortSignal;
+  /** Called after each page with the number of keys listed so far. */
+  readonly onProgress?: (keys: number) => void;
+}
+
+/** What a flat listing of the whole registry tells. */
+export interface RegistryScan {
+  /** Bytewise order. */
+  readonly repositories: readonly ScannedRepository[];
+  /** Digests of which only placeholders are stored, smallest first. */
+  readonly lost: readonly LostBlob[];
+  /** Directories that hold blobs but lack `index.json` or `oci-layout`, bytewise order. */
+  readonly incomplete: readonly string[];
+  /** Keys listed. */
+  readonly keys: number;
+  /** Keys that no registry writes. */
+  readonly ignored: number;
+}
+
+export interface ScannedRepository {
+  readonly name: string;
+  /** Zero-byte dedupe placeholders among the repository's own blobs. */
+  readonly placeholders: number;
+}
+
+export interface LostBlob {
+  readonly digest: Digest;
+  /** Directories (nearly always repositories) with a placeholder of it, bytewise order. */
+  readonly directories: readonly string[];
 }
 
 /** One directory as a delimited LIST shows it. */

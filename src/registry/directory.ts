@@ -1,0 +1,45 @@
+import type { ObjectInfo, ObjectStore } from '../store/object-store.js';
+
+/** What a delimited LIST shows of one directory. */
+export interface Directory {
+  /** Objects directly below, by name; a directory marker (the prefix itself) has the empty name. */
+  readonly objects: ReadonlyMap<string, ObjectInfo>;
+  /** Names that have keys below them, bytewise order. */
+  readonly directories: readonly string[];
+  /** No page is missing. */
+  readonly complete: boolean;
+}
+
+export interface ReadDirectoryOptions {
+  /** Only names that begin with this. */
+  readonly startingWith?: string;
+  /** Stop after the first page, however many follow. */
+  readonly firstPageOnly?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The directory at key prefix `prefix` (empty or ending in a slash).
+ * @throws StoreError
+ */
+export async function readDirectory(
+  store: ObjectStore,
+  prefix: string,
+  { startingWith = '', firstPageOnly = false, signal }: ReadDirectoryOptions = {},
+): Promise<Directory> {
+  const objects = new Map<string, ObjectInfo>();
+  const directories: string[] = [];
+  let token: string | undefined;
+  do {
+    const page = await store.list({
+      prefix: prefix + startingWith,
+      delimiter: '/',
+      ...(token === undefined ? {} : { token }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    for (const object of page.objects) objects.set(object.key.slice(prefix.length), object);
+    for (const below of page.prefixes) directories.push(below.slice(prefix.length, -1));
+    token = page.next;
+  } while (token !== undefined && !firstPageOnly);
+  return { objects, directories, complete: token === undefined };
+}

@@ -1,0 +1,134 @@
+import type { Digest } from '../../oci/digest.js';
+import { INDEX_FILE, OCI_LAYOUT_BYTES, OCI_LAYOUT_FILE } from '../../oci/layout.js';
+import { readDirectory } from '../directory.js';
+import { toListing, type ListingRules } from '../directory-listing.js';
+import { blobKey } from '../inventory/blob-key.js';
+import { FlatInventory, type FlatInventoryOptions } from '../inventory/flat-inventory.js';
+import { toScan } from '../inventory/scan.js';
+import { isPath, isPlainComponent } from '../names.js';
+import type {
+  BlobLocation,
+  DirectoryListing,
+  Registry,
+  RegistryScan,
+  ScanOptions,
+  StoredDocument,
+} from '../registry.js';
+import { directoryPrefix } from '../root-prefix.js';
+import { MAX_OCI_LAYOUT_BYTES, readDocument } from '../stored-document.js';
+
+export interface PlainRegistryOptions extends Omit<FlatInventoryOptions, 'rules'> {
+  readonly description: string;
+  readonly warnings: readonly string[];
+  readonly listable: boolean;
+  /**
+   * Key prefix of a directory with all blobs as `<algorithm>/<encoded>`, as skopeo's
+   * `--src-shared-blob-dir` reads them: then no layout's own blobs are looked at.
+   */
+  readonly sharedBlobs?: string | undefined;
+}
+
+const NO_DIRECTORY: DirectoryListing = { children: [], empty: true, ignored: [] };
+
+/** OCI image layouts as any tool writes them: a layout at any path, the root included. */
+export class PlainRegistry implements Registry {
+  readonly kind = 'plain';
+  readonly description: string;
+  readonly warnings: readonly string[];
+  readonly listable: boolean;
+  readonly #options: PlainRegistryOptions;
+  readonly #inventory: FlatInventory;
+
+  constructor(options: PlainRegistryOptions) {
+    this.#options = options;
+    this.description = options.description;
+    this.warnings = options.warnings;
+    this.listable = options.listable;
+    const rules = {
+      isComponent: isPlainComponent,
+      ociLayoutOptional: true,
+      blobRoots: new Set<string>(),
+    };
+    this.#inventory = new FlatInventory({ ...options, rules });
+  }
+
+  isComponent(name: string): boolean {
+    return isPlainComponent(name);
+  }
+
+  scope(repository: string): string {
+    const { store, root, sharedBlobs } = this.#options;
+    return `${store.name}/${sharedBlobs ?? directoryPrefix(root, repository)}`;
+  }
+
+  async list(path: string, signal?: AbortSignal): Promise<DirectoryListing> {
+    if (!isPath(path, isPlainComponent)) return NO_DIRECTORY;
+    const { store, root, counters, sharedBlobs } = this.#options;
+    const prefix = directoryPrefix(root, path);
+    const rules: ListingRules = {
+      isComponent: isPlainComponent,
+      ociLayoutOptional: true,
+      isBlobRoot: (name) => `${prefix}${name}/` === sharedBlobs,
+    };
+    const directory = await readDirectory(store, prefix, { signal });
+    return toListing(path, directory, rules, (count) =>
+      counters.increment('registry.ignoredKeys', count),
+    );
+  }
+
+  async readIndex(
+    repository: string,
+    options: { ifNoneMatch?: string; maxBytes: number; signal?: AbortSignal },
+  ): Promise<StoredDocument | 'unchanged' | undefined> {
+    if (!isPath(repository, isPlainComponent)) return undefined;
+    const key = directoryPrefix(this.#options.root, repository) + INDEX_FILE;
+    return readDocument(this.#options.store, key, { ...options, deniedIsAbsent: !this.listable });
+  }
+
+  async readOciLayout(
+    repository: string,
+    signal?: AbortSignal,
+  ): Promise<StoredDocument | undefined> {
+    if (!isPath(repository, isPlainComponent)) return undefined;
+    const key = directoryPrefix(this.#options.root, repository) + OCI_LAYOUT_FILE;
+    const document = await readDocument(this.#options.store, key, {
+      maxBytes: MAX_OCI_LAYOUT_BYTES,
+      deniedIsAbsent: !this.listable,
+      signal,
+    });
+    if (document !== undefined && document !== 'unchanged') return document;
+    return { bytes: OCI_LAYOUT_BYTES, info: { key, size: OCI_LAYOUT_BYTES.length } };
+  }
+
+  candidates(repository: string, digest: Digest): readonly BlobLocation[] {
+    const { store, root, sharedBlobs } = this.#options;
+    if (sharedBlobs === undefined) {
+      return [{ store, key: root + blobKey(repository, digest), source: 'repository' }];
+    }
+    return [{ store, key: sharedBlobs + digest.replace(':', '/'), source: 'shared' }];
+  }
+
+  /** There is one candidate only, so there is nothing to learn. */
+  succeeded(): void {
+    return;
+  }
+
+  /** Plain layouts have no placeholders: what is not at its own key is nowhere. */
+  locate(): Promise<readonly BlobLocation[]> {
+    return Promise.resolve([]);
+  }
+
+  /** Undefined, so that the one candidate is tried. */
+  located(): undefined {
+    return undefined;
+  }
+
+  async scan(options: ScanOptions = {}): Promise<RegistryScan> {
+    const scan = toScan(await this.#inventory.fresh({ ...options, survey: true }));
+    // A zero-byte blob is damage here and no placeholder: nothing else could have its bytes.
+    return {
+      ...scan,
+      repositories: scan.repositories.map(({ name }) => ({ name, placeholders: 0 })),
+    };
+  }
+}
