@@ -1,3 +1,4 @@
+import { parseDigest, type Digest } from '../../oci/digest.js';
 import { isEmptyDigest } from '../../oci/empty.js';
 import { INDEX_FILE, OCI_LAYOUT_FILE } from '../../oci/layout.js';
 import type { ObjectInfo, ObjectStore } from '../../store/object-store.js';
@@ -10,8 +11,10 @@ import { compareBytes, groupLost, type Inventory } from './inventory.js';
 export interface InventoryRules {
   readonly isComponent: (name: string) => boolean;
   readonly ociLayoutOptional: boolean;
-  /** Directories with blobs that are no repositories, relative to the root. */
+  /** Directories, relative to the root, that may hold blobs without being a repository. */
   readonly blobRoots: ReadonlySet<string>;
+  /** A directory with blobs as `<algorithm>/<encoded>`, relative to the root, ending in a slash. */
+  readonly sharedBlobs?: string | undefined;
 }
 
 export interface TakeInventoryOptions {
@@ -75,9 +78,7 @@ class InventoryTaker {
       else if (!isEmptyDigest(digest)) this.#addPlaceholder(directory, digest);
       return;
     }
-    if (!this.#addDocument(key) && !isHiddenPath(key) && !/^[^/]+\.db$/.test(key)) {
-      this.#ignored += 1;
-    }
+    if (!this.#addDocument(key) && !this.#isInternal(key)) this.#ignored += 1;
   }
 
   finish(keys: number, started: number): Inventory {
@@ -85,9 +86,7 @@ class InventoryTaker {
       const { index = false, ociLayout = false } = this.#documents.get(name) ?? {};
       return index && (ociLayout || this.#rules.ociLayoutOptional);
     };
-    const repositories = [...this.#documents.keys()].filter(
-      (name) => isRepository(name) && !this.#rules.blobRoots.has(name),
-    );
+    const repositories = [...this.#documents.keys()].filter(isRepository);
     const incomplete = [...this.#withBlobs].filter(
       (name) => !isRepository(name) && !this.#rules.blobRoots.has(name),
     );
@@ -122,7 +121,15 @@ class InventoryTaker {
     return this.#lastMayHold;
   }
 
-  #addPlaceholder(directory: string, digest: Parameters<CopyTable['add']>[0]): void {
+  #isInternal(key: string): boolean {
+    const { sharedBlobs } = this.#rules;
+    if (sharedBlobs !== undefined && key.startsWith(sharedBlobs)) {
+      return parseDigest(key.slice(sharedBlobs.length).replace('/', ':')) !== undefined;
+    }
+    return isHiddenPath(key) || /^[^/]+\.db$/.test(key);
+  }
+
+  #addPlaceholder(directory: string, digest: Digest): void {
     this.#placeholders.set(directory, (this.#placeholders.get(directory) ?? 0) + 1);
     if (!this.#copies.has(digest)) this.#unresolved.add(digest, directory, 0);
   }

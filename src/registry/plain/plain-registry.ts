@@ -44,10 +44,12 @@ export class PlainRegistry implements Registry {
     this.description = options.description;
     this.warnings = options.warnings;
     this.listable = options.listable;
+    const { root, sharedBlobs } = options;
     const rules = {
       isComponent: isPlainComponent,
       ociLayoutOptional: true,
       blobRoots: new Set<string>(),
+      sharedBlobs: sharedBlobs?.startsWith(root) ? sharedBlobs.slice(root.length) : undefined,
     };
     this.#inventory = new FlatInventory({ ...options, rules });
   }

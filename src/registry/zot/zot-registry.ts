@@ -66,7 +66,7 @@ export class ZotRegistry implements Registry {
     const rules = {
       isComponent: isRegistryComponent,
       ociLayoutOptional: false,
-      blobRoots: new Set([BLOBSTORE, ...options.hidden]),
+      blobRoots: new Set(BLOB_ROOTS),
     };
     this.#inventory = new FlatInventory({ ...options, rules });
   }

@@ -1,0 +1,63 @@
+import type { ObjectStore } from '../../store/object-store.js';
+import { isStoreError } from '../../store/errors.js';
+import { readDirectory, type Directory } from '../directory.js';
+
+/** Detection must cost the same for ten repositories and for ten thousand. */
+const MAX_LISTS = 10;
+
+/**
+ * First pages of directories, each listed once, at most ten in all. Every question of detection is
+ * answered from these; an answer of undefined means that the budget is spent.
+ */
+export class FirstPages {
+  readonly #pages = new Map<string, Directory>();
+  #left = MAX_LISTS;
+
+  constructor(
+    private readonly store: ObjectStore,
+    private readonly signal?: AbortSignal,
+  ) {}
+
+  /** LIST requests that may still be made. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /**
+   * The first page of the directory at `prefix`, only of names that begin with `startingWith`.
+   * Undefined when it was not listed yet and no more than `reserve` requests are left.
+   * @throws StoreError
+   */
+  async read(
+    prefix: string,
+    { startingWith = '', reserve = 0 }: { startingWith?: string; reserve?: number } = {},
+  ): Promise<Directory | undefined> {
+    const known = this.#pages.get(prefix + startingWith);
+    if (known !== undefined) return known;
+    if (this.#left <= reserve) return undefined;
+    this.#left -= 1;
+    const page = await readDirectory(this.store, prefix, {
+      firstPageOnly: true,
+      startingWith,
+      signal: this.signal,
+    });
+    this.#pages.set(prefix + startingWith, page);
+    return page;
+  }
+
+  /** Whether the store lets us list `prefix` at all. */
+  async mayList(prefix: string): Promise<boolean> {
+    try {
+      await this.read(prefix);
+      return true;
+    } catch (error) {
+      if (isStoreError(error, 'AccessDenied')) return false;
+      throw error;
+    }
+  }
+}
+
+/** Whether nothing was found: a marker object for the directory itself is nothing. */
+export function isEmptyPage(page: Directory): boolean {
+  return page.directories.length === 0 && [...page.objects.keys()].every((name) => name === '');
+}
