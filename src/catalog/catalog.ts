@@ -1,0 +1,252 @@
+import type { Blobs } from '../blobs/blobs.js';
+import { withinDeadline } from '../blobs/deadline.js';
+import type { Counters } from '../observe/counters.js';
+import type { Log } from '../observe/log.js';
+import { type Digest, digestParts } from '../oci/digest.js';
+import { inspectOciLayout } from '../oci/layout.js';
+import type { Registry, StoredDocument } from '../registry/registry.js';
+import { isStoreError } from '../store/errors.js';
+import { Directories, join } from './directories.js';
+import type { IndexSnapshot } from './index-snapshot.js';
+import { Indexes } from './indexes.js';
+import { Manifests } from './manifests.js';
+import type { Member } from './membership.js';
+
+/** Which repositories are shown. */
+export interface RepositorySelection {
+  accepts(repository: string): boolean;
+  /** Whether an accepted repository could lie below this directory. */
+  mayContain(directory: string): boolean;
+}
+
+export interface CatalogOptions {
+  readonly registry: Registry;
+  readonly blobs: Blobs;
+  readonly selection: RepositorySelection;
+  readonly refreshMs: number;
+  /** Longest wait of one question, in ms; the work goes on. */
+  readonly deadlineMs: number;
+  /** Budget for indexes, manifests and closures, in bytes. */
+  readonly memoryBytes: number;
+  readonly log: Log;
+  readonly counters: Counters;
+}
+
+/** A directory of the mount outside of `blobs/`. */
+export interface Directory {
+  readonly repository: boolean;
+  /** Names of child directories, bytewise order. */
+  readonly children: readonly string[];
+}
+
+/** A digest that a repository refers to, with the one size under which it is shown. */
+export interface CatalogBlob {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly foreign: boolean;
+}
+
+/** After an unknown digest the index is read again at most this often, in ms. */
+const RECHECK_INTERVAL = 1000;
+
+/** What repositories there are, and what each contains now. */
+export class Catalog {
+  readonly #registry: Registry;
+  readonly #blobs: Blobs;
+  readonly #selection: RepositorySelection;
+  readonly #deadlineMs: number;
+  readonly #log: Log;
+  readonly #directories: Directories;
+  readonly #indexes: Indexes;
+  readonly #oddLayouts = new Set<string>();
+
+  constructor(options: CatalogOptions) {
+    this.#registry = options.registry;
+    this.#blobs = options.blobs;
+    this.#selection = options.selection;
+    this.#deadlineMs = options.deadlineMs;
+    this.#log = options.log;
+    const memoryBytes = Math.floor(options.memoryBytes / 2);
+    const manifests = new Manifests({ ...options, memoryBytes });
+    this.#directories = new Directories(options);
+    this.#indexes = new Indexes({ ...options, manifests, memoryBytes });
+  }
+
+  /** Whether `name` could be a directory below a repository or namespace at all. */
+  isComponent(name: string): boolean {
+    return this.#registry.isComponent(name);
+  }
+
+  /**
+   * Whether `path` is a repository that is shown. One that is known costs at most a conditional
+   * GET of its index.
+   * @throws StoreError
+   */
+  async isRepository(path: string): Promise<boolean> {
+    if (!this.#selection.accepts(path)) return false;
+    const fresh = this.#directories.fresh(path);
+    if (fresh) return fresh.repository !== undefined;
+    if (this.#indexes.peek(path)) return (await this.#indexes.current(path)) !== undefined;
+    return (await this.#visit(path)).repository;
+  }
+
+  /**
+   * Whether `parent` shows a directory called `name`. Costs one LIST (of the child) when the
+   * parent's listing is not known.
+   * @throws StoreError
+   */
+  async hasChild(parent: string, name: string): Promise<boolean> {
+    if (!this.isComponent(name)) return false;
+    const path = join(parent, name);
+    if (!this.#isSelected(path)) return false;
+    const listed = this.#directories.fresh(parent);
+    if (listed) return listed.children.includes(name) && !this.#isBarrenNow(path);
+    if (this.#indexes.peek(path)) return (await this.#indexes.current(path)) !== undefined;
+    if (!this.#registry.listable) return this.#probeChild(parent, path);
+    const { children, repository } = await this.#directories.visit(path);
+    return (repository !== undefined || children.length > 0) && !this.#isBarrenNow(path);
+  }
+
+  /**
+   * A directory's content.
+   * @throws StoreError; `AccessDenied` when the store refuses to list
+   */
+  async directory(path: string): Promise<Directory> {
+    if (!this.#registry.listable) {
+      if (await this.isRepository(path)) return { repository: true, children: [] };
+    }
+    const { repository, children } = await this.#directories.visit(path);
+    const shown = children.filter((name) => {
+      const child = join(path, name);
+      return this.#isSelected(child) && !this.#directories.isBarren(child);
+    });
+    return {
+      repository: repository !== undefined && this.#selection.accepts(path),
+      children: shown,
+    };
+  }
+
+  /**
+   * The current version of a repository's `index.json`.
+   * @throws StoreError, CatalogError
+   */
+  async index(repository: string): Promise<IndexSnapshot | undefined> {
+    return (await this.#indexes.current(repository))?.snapshot;
+  }
+
+  /** A reader opened this version: its blobs stay reachable. Answers what to call at the close. */
+  pin(snapshot: IndexSnapshot): () => void {
+    const state = this.#indexes.peek(snapshot.repository);
+    state?.opened(snapshot.version);
+    return () => state?.closed(snapshot.version);
+  }
+
+  /** The `oci-layout` document. @throws StoreError */
+  async ociLayout(repository: string): Promise<StoredDocument | undefined> {
+    const document = await this.#registry.readOciLayout(repository);
+    const problem = document && inspectOciLayout(document.bytes);
+    if (problem !== undefined && !this.#oddLayouts.has(repository)) {
+      this.#oddLayouts.add(repository);
+      this.#log.warn({ repository, problem }, 'oci-layout is unusual; it is served as stored.');
+    }
+    return document;
+  }
+
+  /**
+   * A digest that the repository refers to: now, in a version somebody has open, or in one
+   * superseded a short while ago. Undefined: it refers to no such thing.
+   * @throws StoreError, BlobError `unavailable`, CatalogError
+   */
+  async find(repository: string, digest: Digest): Promise<CatalogBlob | undefined> {
+    const member = await withinDeadline(
+      this.#findMember(repository, digest),
+      this.#deadlineMs,
+      `Looking for ${digest} in ${repository}`,
+    );
+    return member && this.#withSize(repository, member);
+  }
+
+  /**
+   * All digests the current index reaches, those known to be absent left out.
+   * @throws StoreError, BlobError `unavailable`, CatalogError
+   */
+  async list(repository: string): Promise<CatalogBlob[]> {
+    const work = this.#members(repository);
+    const members = await withinDeadline(
+      work,
+      this.#deadlineMs,
+      `Reading the manifests of ${repository}`,
+    );
+    const all = await Promise.all(members.map((member) => this.#withSize(repository, member)));
+    return all.filter((blob) => !this.#blobs.isKnownAbsent({ repository, ...blob }));
+  }
+
+  /** Names of the directories below `blobs/`: `sha256` always, others when used. */
+  async algorithms(repository: string): Promise<string[]> {
+    const blobs = await this.list(repository);
+    return [...new Set(['sha256', ...blobs.map((blob) => digestParts(blob.digest).algorithm)])];
+  }
+
+  /** Have everything that may have changed asked for anew at its next use. */
+  refresh(): void {
+    this.#directories.expireAll();
+    this.#indexes.expireAll();
+  }
+
+  /** Repositories served from an index that could not be revalidated. */
+  staleRepositories(): string[] {
+    return this.#indexes.stale();
+  }
+
+  #isSelected(path: string): boolean {
+    return this.#selection.accepts(path) || this.#selection.mayContain(path);
+  }
+
+  /** A listing that is still fresh shows that there is nothing to see below. */
+  #isBarrenNow(path: string): boolean {
+    return this.#directories.fresh(path) !== undefined && this.#directories.isBarren(path);
+  }
+
+  async #visit(path: string): Promise<{ repository: boolean }> {
+    try {
+      return { repository: (await this.#directories.visit(path)).repository !== undefined };
+    } catch (error) {
+      if (this.#registry.listable || !isStoreError(error, 'AccessDenied')) throw error;
+      return { repository: (await this.#indexes.current(path)) !== undefined };
+    }
+  }
+
+  /**
+   * Without permission to list, a name is a repository if it has an index; below a namespace any
+   * other name may be a namespace again, below a repository it is nothing.
+   */
+  async #probeChild(parent: string, path: string): Promise<boolean> {
+    if ((await this.#indexes.current(path)) !== undefined) return true;
+    return parent === '' || !(await this.isRepository(parent));
+  }
+
+  async #findMember(repository: string, digest: Digest): Promise<Member | undefined> {
+    const state = await this.#indexes.current(repository);
+    const member = await state?.find(digest, performance.now());
+    if (member || !state) return member;
+    // Whoever has a digest that we have not may have read a newer index than ours.
+    const again = await this.#indexes.current(repository, RECHECK_INTERVAL);
+    if (again?.snapshot === state.snapshot) return undefined;
+    return again?.find(digest, performance.now());
+  }
+
+  async #members(repository: string): Promise<readonly Member[]> {
+    const state = await this.#indexes.current(repository);
+    return state ? state.members() : [];
+  }
+
+  /** Where documents disagree about a size, the stored object decides. */
+  async #withSize(repository: string, { digest, sizes, foreign }: Member): Promise<CatalogBlob> {
+    const [claimed = 0] = sizes;
+    if (sizes.length === 1) return { digest, size: claimed, foreign };
+    const stored = await this.#blobs.storedSize(repository, digest);
+    const size = stored !== undefined && sizes.includes(stored) ? stored : claimed;
+    return { digest, size, foreign };
+  }
+}

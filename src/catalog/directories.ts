@@ -1,0 +1,112 @@
+import { LRUCache } from 'lru-cache';
+import type { Counters } from '../observe/counters.js';
+import type { Log } from '../observe/log.js';
+import type { DirectoryListing, Registry } from '../registry/registry.js';
+import { isStoreError } from '../store/errors.js';
+
+/** Directories remembered. */
+const MAX_DIRECTORIES = 50_000;
+
+/** How long a directory without repositories stays out of its parent's listing, in ms. */
+const BARREN_FOR = 60_000;
+
+/** Names below a stray `blobs/` that show it to be a pool of blobs and no namespace. */
+const ALGORITHMS: ReadonlySet<string> = new Set(['sha256', 'sha384', 'sha512', 'blake3']);
+
+interface Visit {
+  readonly listing: DirectoryListing;
+  readonly at: number;
+}
+
+/** The directories of a registry as their listings show them, each listed when it is visited. */
+export class Directories {
+  readonly #registry: Registry;
+  readonly #refreshMs: number;
+  readonly #log: Log;
+  readonly #counters: Counters;
+  readonly #visits = new LRUCache<string, Visit>({ max: MAX_DIRECTORIES });
+  readonly #visiting = new Map<string, Promise<DirectoryListing>>();
+  #expiredBefore = -Infinity;
+
+  constructor(options: { registry: Registry; refreshMs: number; log: Log; counters: Counters }) {
+    this.#registry = options.registry;
+    this.#refreshMs = options.refreshMs;
+    this.#log = options.log;
+    this.#counters = options.counters;
+  }
+
+  /** The listing, when it is younger than the refresh interval; no request. */
+  fresh(path: string): DirectoryListing | undefined {
+    const visit = this.#visits.get(path);
+    if (!visit || visit.at < this.#expiredBefore) return undefined;
+    return performance.now() - visit.at < this.#refreshMs ? visit.listing : undefined;
+  }
+
+  /** The last listing, however old; no request. */
+  last(path: string): DirectoryListing | undefined {
+    return this.#visits.get(path)?.listing;
+  }
+
+  /**
+   * The listing, at most the refresh interval old; an older one only when the store fails.
+   * @throws StoreError
+   */
+  async visit(path: string): Promise<DirectoryListing> {
+    const fresh = this.fresh(path);
+    if (fresh) return fresh;
+    let visiting = this.#visiting.get(path);
+    if (!visiting) {
+      visiting = this.#list(path).finally(() => this.#visiting.delete(path));
+      this.#visiting.set(path, visiting);
+    }
+    try {
+      return await visiting;
+    } catch (error) {
+      const last = this.last(path);
+      if (!last || !isStoreError(error) || error.code === 'AccessDenied') throw error;
+      this.#log.warn({ path, reason: error.message }, 'A directory is served from an old listing.');
+      this.#visits.set(path, { listing: last, at: performance.now() });
+      return last;
+    }
+  }
+
+  /** Whether a visit has shown that there is no repository at or below `path`; no request. */
+  isBarren(path: string): boolean {
+    const visit = this.#visits.get(path);
+    if (!visit || performance.now() - visit.at > BARREN_FOR) return false;
+    const { repository, children } = visit.listing;
+    if (repository) return false;
+    return isBlobPool(path, children) || children.every((name) => this.isBarren(join(path, name)));
+  }
+
+  /** Have every directory listed anew at its next use. */
+  expireAll(): void {
+    this.#expiredBefore = performance.now();
+  }
+
+  async #list(path: string): Promise<DirectoryListing> {
+    const listing = await this.#registry.list(path);
+    if (listing.ignored.length > 0) {
+      this.#counters.increment('registry.ignoredKeys', listing.ignored.length);
+      this.#log.debug(
+        { path, ignored: listing.ignored.slice(0, 20) },
+        'Keys that no registry writes are ignored.',
+      );
+    }
+    this.#visits.set(path, { listing, at: performance.now() });
+    // A directory with nothing but blobs is no namespace; one more LIST tells.
+    if (path !== '' && !listing.repository && listing.children.includes('blobs')) {
+      await this.visit(join(path, 'blobs')).catch(() => undefined);
+    }
+    return listing;
+  }
+}
+
+function isBlobPool(path: string, children: readonly string[]): boolean {
+  return /(^|\/)blobs$/.test(path) && children.every((name) => ALGORITHMS.has(name));
+}
+
+/** Path of a child. */
+export function join(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`;
+}
