@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, afterEach } from 'vitest';
+
+import { run, runOk } from './run.js';
+
+const LAYOUTFS = join(import.meta.dirname, '../../bin/layoutfs');
+
+export interface MountLayoutfsOptions {
+  /** More words for the command line, such as `--registry plain`. */
+  readonly arguments?: readonly string[];
+  /** For the command and its daemon, such as `AWS_ACCESS_KEY_ID`. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** What `layoutfs status --json` prints. */
+export type StatusJson = Readonly<Record<string, unknown>>;
+
+/** A real mount, made by the command a user would type. */
+export interface MountedLayoutfs {
+  /** Touch it through `run` only: a file-system call of the test process would block Node. */
+  readonly mountpoint: string;
+  status(): Promise<StatusJson>;
+  /** The daemon's log so far. */
+  log(): Promise<string>;
+  /** Unmount with `layoutfs umount`; later calls do nothing. */
+  unmount(): Promise<void>;
+}
+
+const mounted = new Set<MountedLayoutfs>();
+
+// Registered in every test file that imports this module.
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const mount of mounted) {
+    console.log(`Log of the mount on ${mount.mountpoint}:\n${await mount.log()}`);
+  }
+});
+afterAll(async () => {
+  await Promise.all([...mounted].map((mount) => mount.unmount()));
+});
+
+/**
+ * Mount `source` with `bin/layoutfs` (of the last build), with state, log and control socket in a
+ * directory of its own. What a test does not unmount is unmounted at the end of its file; when a
+ * test fails the log is printed.
+ * @throws Error with the command's own words when it cannot mount.
+ */
+export async function mountLayoutfs(
+  source: string,
+  { arguments: more = [], env = {} }: MountLayoutfsOptions = {},
+): Promise<MountedLayoutfs> {
+  if (!existsSync(join(LAYOUTFS, '../../dist'))) {
+    throw new Error('There is no build: run "npm run build" before tests that mount.');
+  }
+  const home = await mkdtemp(join(tmpdir(), 'mount-'));
+  const mountpoint = join(home, 'mnt');
+  const logFile = join(home, 'log');
+  await mkdir(mountpoint);
+  const environment = { ...env, XDG_RUNTIME_DIR: join(home, 'run') };
+  const layoutfs = (...args: string[]): Promise<string> =>
+    runOk(LAYOUTFS, args, { env: environment });
+
+  const mount: MountedLayoutfs = {
+    mountpoint,
+    status: async () => JSON.parse(await layoutfs('status', mountpoint, '--json')) as StatusJson,
+    log: () => readFile(logFile, 'utf8').catch(() => '(no log)'),
+    async unmount() {
+      if (!mounted.delete(mount)) return;
+      try {
+        await layoutfs('umount', mountpoint);
+      } catch (error) {
+        await run('umount', ['-l', mountpoint]);
+        throw error;
+      }
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  await mkdir(environment.XDG_RUNTIME_DIR, { mode: 0o700 });
+  try {
+    const own = ['--state-dir', join(home, 'state'), '--log', logFile, '--log-level', 'debug'];
+    await layoutfs('mount', source, mountpoint, ...own, ...more);
+  } catch (error) {
+    const log = await mount.log();
+    await rm(home, { recursive: true, force: true });
+    throw new Error(`Cannot mount ${source}. Log:\n${log}`, { cause: error });
+  }
+  mounted.add(mount);
+  return mount;
+}
