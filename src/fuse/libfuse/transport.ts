@@ -1,0 +1,94 @@
+import type { FileSystem } from '../../tree/file-system.js';
+import { type Mount, readMountTable, topMount } from '../mount-table.js';
+import { FS_TYPE, prepareMountpoint } from '../mountpoint.js';
+import {
+  type MountedFileSystem,
+  MountError,
+  type Transport,
+  type TransportOptions,
+} from '../transport.js';
+import { unmount } from '../unmount.js';
+import { loadFuseNative } from './fuse-native.js';
+import { NativeSession } from './native-session.js';
+import { OpenFiles } from './open-files.js';
+import { createOperations } from './operations.js';
+import { optionString } from './options.js';
+import { probeLibfuse } from './probe.js';
+
+/** How long the session may take to end after its mount is gone. */
+const END_DEADLINE_MS = 5000;
+
+/** The transport over libfuse 2.9, by the npm package fuse-native. */
+export class LibfuseTransport implements Transport {
+  readonly name = 'libfuse';
+
+  /** @throws MountError with what to do */
+  async mount(fileSystem: FileSystem, options: TransportOptions): Promise<MountedFileSystem> {
+    const library = loadFuseNative();
+    const mountpoint = await prepareMountpoint(options.mountpoint);
+    const openFiles = new OpenFiles(fileSystem);
+    const operations = createOperations(fileSystem, openFiles, options, options.log);
+    let session: NativeSession;
+    try {
+      session = await NativeSession.start(library, mountpoint, optionString(options), operations);
+    } catch (error) {
+      if (error instanceof MountError) throw error;
+      throw await explainRefusal(mountpoint, options, error);
+    }
+    const mount = topMount(await readMountTable(), mountpoint);
+    return new LibfuseMount(mountpoint, mount, session, openFiles);
+  }
+}
+
+class LibfuseMount implements MountedFileSystem {
+  readonly ended: Promise<void>;
+  readonly #mountpoint: string;
+  readonly #mount: Mount | undefined;
+
+  constructor(
+    mountpoint: string,
+    mount: Mount | undefined,
+    session: NativeSession,
+    openFiles: OpenFiles,
+  ) {
+    this.#mountpoint = mountpoint;
+    this.#mount = mount?.fsType === FS_TYPE ? mount : undefined;
+    this.ended = session.ended.then(() => openFiles.releaseAll());
+  }
+
+  async unmount(): Promise<void> {
+    // Somebody may have unmounted ours, or mounted something over it.
+    const mounts = await readMountTable();
+    if (!mounts.some((mount) => mount.id === this.#mount?.id)) return this.#settle();
+    const top = topMount(mounts, this.#mountpoint);
+    if (top?.id !== this.#mount?.id) {
+      throw new MountError(
+        `Another file system is mounted over ${this.#mountpoint}; unmount that first with: umount ${this.#mountpoint}`,
+      );
+    }
+    const outcome = await unmount(this.#mountpoint);
+    if (outcome === 'unmounted') await this.#settle();
+  }
+
+  /** Wait a moment for the end, which follows once the requests in flight are answered. */
+  async #settle(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, END_DEADLINE_MS)));
+    await Promise.race([this.ended, deadline]);
+    clearTimeout(timer);
+  }
+}
+
+/** libfuse says why only on standard error; find out what is wrong, as far as we can. */
+async function explainRefusal(
+  mountpoint: string,
+  options: TransportOptions,
+  cause: unknown,
+): Promise<MountError> {
+  const { problems } = await probeLibfuse({ allowOther: options.allowOther });
+  const why =
+    problems.length > 0
+      ? problems.join(' ')
+      : 'Its own message is on standard error; check that you may write to the mountpoint.';
+  return new MountError(`libfuse could not mount on ${mountpoint}. ${why}`, { cause });
+}

@@ -1,0 +1,79 @@
+import { openTransport, type TransportName } from '../../../src/fuse/open-transport.js';
+import type { MountedFileSystem } from '../../../src/fuse/transport.js';
+import type { Log } from '../../../src/observe/log.js';
+import { type MemoryFile, MemoryFileSystem } from './memory-file-system.js';
+
+/**
+ * A process that serves a {@link MemoryFileSystem}, told what to do by its parent's messages. The
+ * process that reads a mount must never be the one that serves it.
+ */
+export type Command =
+  | {
+      readonly do: 'mount';
+      readonly transport: TransportName;
+      readonly mountpoint: string;
+      readonly source: string;
+      readonly allowOther: boolean;
+      readonly refreshMs: number;
+    }
+  | { readonly do: 'put' | 'alter'; readonly path: string; readonly file: MemoryFile }
+  | { readonly do: 'remove'; readonly path: string }
+  | { readonly do: 'unmount' | 'waitForEnd' | 'report' };
+
+export interface Report {
+  readonly calls: Readonly<Record<string, number>>;
+  readonly owed: { readonly references: number; readonly handles: number };
+  /** Errors logged. */
+  readonly errors: readonly string[];
+  readonly rss: number;
+}
+
+const fileSystem = new MemoryFileSystem();
+const errors: string[] = [];
+const nothing = (): void => undefined;
+const log: Log = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: (_fields, message) => errors.push(message),
+};
+let mounted: MountedFileSystem | undefined;
+
+async function obey(command: Command): Promise<unknown> {
+  switch (command.do) {
+    case 'mount': {
+      const { transport, mountpoint, source, allowOther, refreshMs } = command;
+      const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+      const opened = await openTransport(transport);
+      const options = { mountpoint, source, allowOther, refreshMs, log, ...owner };
+      mounted = await opened.mount(fileSystem, options);
+      return opened.name;
+    }
+    case 'put':
+      return fileSystem.put(command.path, command.file);
+    case 'alter':
+      return fileSystem.alter(command.path, command.file);
+    case 'remove':
+      return fileSystem.remove(command.path);
+    case 'unmount':
+      return mounted?.unmount();
+    case 'waitForEnd':
+      return mounted?.ended;
+    case 'report':
+      return {
+        calls: fileSystem.calls,
+        owed: fileSystem.owed(),
+        errors,
+        rss: process.memoryUsage.rss(),
+      } satisfies Report;
+  }
+}
+
+process.on('message', ({ id, command }: { id: number; command: Command }) => {
+  obey(command).then(
+    (value) => process.send?.({ id, value }),
+    (error: unknown) => process.send?.({ id, error: (error as Error).message }),
+  );
+});
+// Without its parent, nobody would end it.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));

@@ -1,0 +1,164 @@
+import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import type { TransportName } from '../../../src/fuse/open-transport.js';
+import { readMountTable } from '../../../src/fuse/mount-table.js';
+import type { Command, Report } from './memory-daemon.js';
+import type { MemoryFile } from './memory-file-system.js';
+
+const run = promisify(execFile);
+const REPOSITORY = new URL('../../..', import.meta.url).pathname;
+const COMPILED = join(REPOSITORY, 'node_modules/.cache/layoutfs-test');
+
+/**
+ * Compile the daemon that tests start: Node 20 runs no TypeScript, and vitest lends its own loader
+ * to nobody. Within node_modules, so that the compiled files find the packages.
+ */
+export async function compileDaemon(): Promise<void> {
+  await run('npx', ['tsc', '-p', join(REPOSITORY, 'test/mount/support/tsconfig.json')], {
+    cwd: REPOSITORY,
+  });
+}
+
+export interface MemoryMountOptions {
+  readonly transport?: TransportName;
+  /** Default: a new directory. */
+  readonly mountpoint?: string;
+  readonly source?: string;
+  readonly allowOther?: boolean;
+  readonly refreshMs?: number;
+  /** The daemon's user; the directory is given to it. */
+  readonly uid?: number;
+}
+
+const alive = new Set<MemoryMount>();
+
+/** A file system in memory, mounted by a process of its own. */
+export class MemoryMount {
+  readonly directory: string;
+  readonly daemon: ChildProcess;
+  /** Standard error of the daemon, libfuse's own words among it. */
+  stderr = '';
+  readonly #answers = new Map<number, (answer: { value?: unknown; error?: string }) => void>();
+  #lastId = 0;
+
+  private constructor(directory: string, daemon: ChildProcess) {
+    this.directory = directory;
+    this.daemon = daemon;
+    daemon.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    daemon.on('message', ({ id, ...answer }: { id: number; value?: unknown; error?: string }) => {
+      this.#answers.get(id)?.(answer);
+      this.#answers.delete(id);
+    });
+    daemon.on('exit', (code, signal) => {
+      const error = `the daemon ended (${signal ?? String(code)}): ${this.stderr}`;
+      for (const answer of this.#answers.values()) answer({ error });
+      this.#answers.clear();
+    });
+  }
+
+  /** Start the daemon and mount. */
+  static async start(
+    files: Readonly<Record<string, MemoryFile>>,
+    options: MemoryMountOptions = {},
+  ): Promise<MemoryMount> {
+    const mount = await MemoryMount.startDaemon(options);
+    for (const [path, file] of Object.entries(files)) await mount.put(path, file);
+    await mount.mount(options);
+    return mount;
+  }
+
+  /** Start the daemon only. */
+  static async startDaemon({ mountpoint, uid }: MemoryMountOptions = {}): Promise<MemoryMount> {
+    const directory = mountpoint ?? (await mkdtemp(join(tmpdir(), 'layoutfs-mount-')));
+    if (uid !== undefined) await run('chown', [String(uid), directory]);
+    const daemon = fork(join(COMPILED, 'test/mount/support/memory-daemon.js'), {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      serialization: 'advanced',
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+    const mount = new MemoryMount(directory, daemon);
+    alive.add(mount);
+    return mount;
+  }
+
+  mount(options: MemoryMountOptions = {}): Promise<string> {
+    return this.#send({
+      do: 'mount',
+      transport: options.transport ?? 'libfuse',
+      mountpoint: this.directory,
+      source: options.source ?? 'memory',
+      allowOther: options.allowOther ?? false,
+      refreshMs: options.refreshMs ?? 0,
+    });
+  }
+
+  /** A path below the mount. */
+  path(...names: string[]): string {
+    return join(this.directory, ...names);
+  }
+
+  put(path: string, file: MemoryFile): Promise<void> {
+    return this.#send({ do: 'put', path, file });
+  }
+
+  alter(path: string, file: MemoryFile): Promise<void> {
+    return this.#send({ do: 'alter', path, file });
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#send({ do: 'remove', path });
+  }
+
+  unmount(): Promise<void> {
+    return this.#send({ do: 'unmount' });
+  }
+
+  /** Answered when the transport says that the mount has ended. */
+  waitForEnd(): Promise<void> {
+    return this.#send({ do: 'waitForEnd' });
+  }
+
+  report(): Promise<Report> {
+    return this.#send({ do: 'report' });
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (this.daemon.exitCode !== null || this.daemon.signalCode !== null) return;
+    const exit = once(this.daemon, 'exit');
+    this.daemon.kill(signal);
+    await exit;
+  }
+
+  #send<T>(command: Command): Promise<T> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#answers.set(id, ({ value, error }) => {
+        if (error === undefined) resolve(value as T);
+        else reject(new Error(error));
+      });
+      this.daemon.send({ id, command }, (error) => {
+        if (error !== null) reject(error);
+      });
+    });
+  }
+
+  /** Leave nothing behind, whatever state the mount is in. */
+  async dispose(): Promise<void> {
+    alive.delete(this);
+    await this.kill();
+    for (const mount of (await readMountTable()).reverse()) {
+      if (mount.mountpoint === this.directory) await run('umount', ['-l', this.directory]);
+    }
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** For `afterEach`: dispose of every mount that a test has started, also one that failed. */
+export async function disposeMounts(): Promise<void> {
+  for (const mount of alive) await mount.dispose();
+}
