@@ -3,12 +3,12 @@ import { withinDeadline } from '../blobs/deadline.js';
 import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import { type Digest, digestParts } from '../oci/digest.js';
-import { inspectOciLayout } from '../oci/layout.js';
 import type { Registry, StoredDocument } from '../registry/registry.js';
 import { isStoreError } from '../store/errors.js';
 import { Directories, join } from './directories.js';
 import type { IndexSnapshot } from './index-snapshot.js';
 import { Indexes } from './indexes.js';
+import { LayoutFiles } from './layout-files.js';
 import { Manifests } from './manifests.js';
 import type { Member } from './membership.js';
 
@@ -56,20 +56,19 @@ export class Catalog {
   readonly #blobs: Blobs;
   readonly #selection: RepositorySelection;
   readonly #deadlineMs: number;
-  readonly #log: Log;
   readonly #directories: Directories;
   readonly #indexes: Indexes;
-  readonly #oddLayouts = new Set<string>();
+  readonly #layouts: LayoutFiles;
 
   constructor(options: CatalogOptions) {
     this.#registry = options.registry;
     this.#blobs = options.blobs;
     this.#selection = options.selection;
     this.#deadlineMs = options.deadlineMs;
-    this.#log = options.log;
     const memoryBytes = Math.floor(options.memoryBytes / 2);
     const manifests = new Manifests({ ...options, memoryBytes });
     this.#directories = new Directories(options);
+    this.#layouts = new LayoutFiles(options);
     this.#indexes = new Indexes({ ...options, manifests, memoryBytes });
   }
 
@@ -142,15 +141,19 @@ export class Catalog {
     return () => state?.closed(snapshot.version);
   }
 
-  /** The `oci-layout` document. @throws StoreError */
-  async ociLayout(repository: string): Promise<StoredDocument | undefined> {
-    const document = await this.#registry.readOciLayout(repository);
-    const problem = document && inspectOciLayout(document.bytes);
-    if (problem !== undefined && !this.#oddLayouts.has(repository)) {
-      this.#oddLayouts.add(repository);
-      this.#log.warn({ repository, problem }, 'oci-layout is unusual; it is served as stored.');
-    }
-    return document;
+  /** The `oci-layout` document, at most the refresh interval old. @throws StoreError */
+  ociLayout(repository: string): Promise<StoredDocument | undefined> {
+    return this.#layouts.read(repository);
+  }
+
+  /**
+   * Length (bytes) and time (ms) of the `oci-layout` document, from the listing where there is one.
+   * @throws StoreError
+   */
+  async ociLayoutInfo(repository: string): Promise<{ size: number; mtime: number } | undefined> {
+    const listed = this.#directories.last(repository)?.repository?.ociLayout;
+    const info = listed ?? (await this.ociLayout(repository))?.info;
+    return info && { size: info.size, mtime: info.lastModified ?? 0 };
   }
 
   /**

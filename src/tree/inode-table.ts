@@ -1,0 +1,61 @@
+import { type InodeNumber, ROOT_INODE } from './file-system.js';
+import { InodeNumbers } from './inode-numbers.js';
+import { identityOf, type Node } from './nodes.js';
+
+interface Inode {
+  node: Node;
+  readonly identity: string;
+  /** Lookups the kernel has not given back yet. */
+  references: number;
+}
+
+/** The inodes the kernel knows: each lives from its first lookup until all are forgotten. */
+export class InodeTable {
+  readonly #numbers: InodeNumbers;
+  readonly #inodes = new Map<InodeNumber, Inode>();
+
+  constructor(key: Buffer) {
+    this.#numbers = new InodeNumbers(key);
+    const root: Node = { kind: 'directory', path: '' };
+    this.#inodes.set(ROOT_INODE, { node: root, identity: identityOf(root), references: 1 });
+  }
+
+  get size(): number {
+    return this.#inodes.size;
+  }
+
+  get(ino: InodeNumber): Node | undefined {
+    return this.#inodes.get(ino)?.node;
+  }
+
+  /** The number of a node, whether or not the kernel knows it; takes no reference. */
+  numberOf(node: Node): InodeNumber {
+    const identity = identityOf(node);
+    if (identity === this.#inodes.get(ROOT_INODE)?.identity) return ROOT_INODE;
+    return this.#numbers.of(identity, (ino) => {
+      const known = this.#inodes.get(ino);
+      return known !== undefined && known.identity !== identity;
+    });
+  }
+
+  /** Take one reference on a node's inode; the node replaces what was known of it. */
+  refer(node: Node): InodeNumber {
+    const ino = this.numberOf(node);
+    const known = this.#inodes.get(ino);
+    if (known) {
+      known.node = node;
+      known.references++;
+    } else {
+      this.#inodes.set(ino, { node, identity: identityOf(node), references: 1 });
+    }
+    return ino;
+  }
+
+  /** Give references back; the root stays. */
+  forget(ino: InodeNumber, count: number): void {
+    const inode = this.#inodes.get(ino);
+    if (!inode || ino === ROOT_INODE) return;
+    inode.references -= count;
+    if (inode.references <= 0) this.#inodes.delete(ino);
+  }
+}

@@ -1,0 +1,289 @@
+import type { Blobs } from '../blobs/blobs.js';
+import type { Catalog } from '../catalog/catalog.js';
+import { join } from '../catalog/directories.js';
+import type { Log } from '../observe/log.js';
+import { digestParts, isValidAlgorithm, parseDigest } from '../oci/digest.js';
+import { INDEX_FILE, OCI_LAYOUT_FILE, BLOBS_DIRECTORY } from '../oci/layout.js';
+import type { Registry } from '../registry/registry.js';
+import { attributesOf } from './attributes.js';
+import { toErrno } from './errno.js';
+import {
+  type Attributes,
+  type DirectoryEntry,
+  type Entry,
+  ErrnoError,
+  type FileSystem,
+  type FileSystemStats,
+  type InodeNumber,
+  type OpenFile,
+  type ReleasedFile,
+} from './file-system.js';
+import { bytesHandle, type FileHandle, Handles } from './handles.js';
+import { InodeTable } from './inode-table.js';
+import { type Node, RESTORE_MARKER, RESTORE_MARKER_BYTES } from './nodes.js';
+
+export interface TreeOptions {
+  readonly catalog: Catalog;
+  readonly blobs: Blobs;
+  readonly registry: Registry;
+  /** 32 secret bytes that inode numbers are derived from. */
+  readonly inodeKey: Buffer;
+  /** How long names and attributes that may change are remembered, in ms. */
+  readonly refreshMs: number;
+  readonly log: Log;
+}
+
+/** What the tree holds for its readers. */
+export interface TreeStatus {
+  readonly inodes: number;
+  readonly openFiles: number;
+}
+
+/**
+ * The mount as a value: every repository of a registry as its own OCI image layout. Knows neither
+ * FUSE nor stores.
+ */
+export class Tree implements FileSystem {
+  readonly #catalog: Catalog;
+  readonly #blobs: Blobs;
+  readonly #registry: Registry;
+  readonly #refreshMs: number;
+  readonly #log: Log;
+  readonly #inodes: InodeTable;
+  readonly #handles = new Handles();
+
+  constructor(options: TreeOptions) {
+    this.#catalog = options.catalog;
+    this.#blobs = options.blobs;
+    this.#registry = options.registry;
+    this.#refreshMs = options.refreshMs;
+    this.#log = options.log;
+    this.#inodes = new InodeTable(options.inodeKey);
+  }
+
+  lookup(parent: InodeNumber, name: string): Promise<Entry> {
+    return this.#guard(async () => {
+      const node = await this.#child(this.#node(parent), name);
+      if (!node) throw new ErrnoError('ENOENT', `There is no ${name}.`);
+      const attributes = attributesOf(node, this.#inodes.refer(node));
+      return { attributes, ...this.#timeouts(node) };
+    });
+  }
+
+  getattr(ino: InodeNumber): Promise<Attributes> {
+    return this.#guard(() => Promise.resolve(attributesOf(this.#node(ino), ino)));
+  }
+
+  readdir(ino: InodeNumber): Promise<readonly DirectoryEntry[]> {
+    return this.#guard(async () => {
+      const children = await this.#children(this.#node(ino));
+      children.sort(([a], [b]) => (a < b ? -1 : 1));
+      return children.map(([name, node]) => ({
+        name,
+        attributes: attributesOf(node, this.#inodes.numberOf(node)),
+      }));
+    });
+  }
+
+  open(ino: InodeNumber): Promise<OpenFile> {
+    return this.#guard(async () => {
+      const file = await this.#openNode(this.#node(ino));
+      return { handle: this.#handles.add(file), verified: file.verified };
+    });
+  }
+
+  read(handle: number, offset: number, length: number): Promise<Uint8Array> {
+    return this.#guard(() => this.#handles.get(handle).read(offset, length));
+  }
+
+  release(handle: number): ReleasedFile {
+    return { verified: this.#handles.remove(handle)?.close() ?? false };
+  }
+
+  forget(ino: InodeNumber, count: number): void {
+    this.#inodes.forget(ino, count);
+  }
+
+  /** A store has no size of its own: a full, read-only file system that no tool trips over. */
+  statfs(): FileSystemStats {
+    return {
+      blockSize: 4096,
+      totalBlocks: 2 ** 28,
+      files: Math.max(1, this.#inodes.size),
+      maxNameLength: 255,
+    };
+  }
+
+  status(): TreeStatus {
+    return { inodes: this.#inodes.size, openFiles: this.#handles.size };
+  }
+
+  #node(ino: InodeNumber): Node {
+    const node = this.#inodes.get(ino);
+    if (!node) throw new ErrnoError('ENOENT', `Inode ${ino} is not known any more.`);
+    return node;
+  }
+
+  async #child(parent: Node, name: string): Promise<Node | undefined> {
+    switch (parent.kind) {
+      case 'directory':
+        return this.#childOfDirectory(parent.path, name);
+      case 'blobs':
+        return this.#childOfBlobs(parent.repository, name);
+      case 'algorithm':
+        return this.#childOfAlgorithm(parent.repository, parent.algorithm, name);
+      case 'blob':
+      case 'index':
+      case 'oci-layout':
+      case 'restore-marker':
+        throw new ErrnoError('ENOTDIR', `${name} is looked for in a file.`);
+    }
+  }
+
+  async #childOfDirectory(path: string, name: string): Promise<Node | undefined> {
+    if (path === '' && name === RESTORE_MARKER) return { kind: 'restore-marker' };
+    const isDocument = name === INDEX_FILE || name === OCI_LAYOUT_FILE || name === BLOBS_DIRECTORY;
+    // The documents of a layout win over nested repositories of the same name.
+    if (isDocument && (await this.#catalog.isRepository(path))) return this.#document(path, name);
+    if (!(await this.#catalog.hasChild(path, name))) return undefined;
+    return { kind: 'directory', path: join(path, name) };
+  }
+
+  async #document(repository: string, name: string): Promise<Node | undefined> {
+    if (name === BLOBS_DIRECTORY) return { kind: 'blobs', repository };
+    if (name === INDEX_FILE) {
+      const snapshot = await this.#catalog.index(repository);
+      return snapshot && { kind: 'index', snapshot };
+    }
+    const info = await this.#catalog.ociLayoutInfo(repository);
+    return info && { kind: 'oci-layout', repository, ...info };
+  }
+
+  async #childOfBlobs(repository: string, algorithm: string): Promise<Node | undefined> {
+    if (!isValidAlgorithm(algorithm)) return undefined;
+    const exists =
+      algorithm === 'sha256' || (await this.#catalog.algorithms(repository)).includes(algorithm);
+    return exists ? { kind: 'algorithm', repository, algorithm } : undefined;
+  }
+
+  async #childOfAlgorithm(
+    repository: string,
+    algorithm: string,
+    encoded: string,
+  ): Promise<Node | undefined> {
+    const digest = parseDigest(`${algorithm}:${encoded}`);
+    const blob = digest && (await this.#catalog.find(repository, digest));
+    return blob && { kind: 'blob', repository, scope: this.#registry.scope(repository), blob };
+  }
+
+  async #children(node: Node): Promise<[string, Node][]> {
+    switch (node.kind) {
+      case 'directory':
+        return this.#childrenOfDirectory(node.path);
+      case 'blobs': {
+        const algorithms = await this.#catalog.algorithms(node.repository);
+        return algorithms.map((algorithm) => [
+          algorithm,
+          { kind: 'algorithm', repository: node.repository, algorithm },
+        ]);
+      }
+      case 'algorithm':
+        return this.#childrenOfAlgorithm(node.repository, node.algorithm);
+      case 'blob':
+      case 'index':
+      case 'oci-layout':
+      case 'restore-marker':
+        throw new ErrnoError('ENOTDIR', 'A file is not a directory.');
+    }
+  }
+
+  async #childrenOfDirectory(path: string): Promise<[string, Node][]> {
+    const { repository, children } = await this.#catalog.directory(path);
+    const entries: [string, Node][] = [];
+    if (repository) {
+      for (const name of [BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE]) {
+        const node = await this.#document(path, name);
+        if (node) entries.push([name, node]);
+      }
+    }
+    const taken = new Set(entries.map(([name]) => name));
+    for (const name of children) {
+      if (!taken.has(name)) entries.push([name, { kind: 'directory', path: join(path, name) }]);
+    }
+    return entries;
+  }
+
+  async #childrenOfAlgorithm(repository: string, algorithm: string): Promise<[string, Node][]> {
+    const scope = this.#registry.scope(repository);
+    const entries: [string, Node][] = [];
+    for (const blob of await this.#catalog.list(repository)) {
+      const parts = digestParts(blob.digest);
+      if (parts.algorithm !== algorithm) continue;
+      entries.push([parts.encoded, { kind: 'blob', repository, scope, blob }]);
+    }
+    return entries;
+  }
+
+  async #openNode(node: Node): Promise<FileHandle> {
+    switch (node.kind) {
+      case 'blob':
+        return this.#openBlob(node);
+      case 'index':
+        return bytesHandle(node.snapshot.bytes, this.#catalog.pin(node.snapshot));
+      case 'oci-layout': {
+        const document = await this.#catalog.ociLayout(node.repository);
+        if (!document) throw new ErrnoError('ENOENT', 'The oci-layout object is gone.');
+        return bytesHandle(document.bytes);
+      }
+      case 'restore-marker':
+        return bytesHandle(RESTORE_MARKER_BYTES);
+      case 'directory':
+      case 'blobs':
+      case 'algorithm':
+        throw new ErrnoError('EISDIR', 'A directory cannot be opened as a file.');
+    }
+  }
+
+  async #openBlob(node: Node & { kind: 'blob' }): Promise<FileHandle> {
+    const { digest, size, foreign } = node.blob;
+    const open = await this.#blobs.open({ repository: node.repository, digest, size }, { foreign });
+    return {
+      verified: open.wasVerified,
+      read: (offset, length) => open.read(offset, length),
+      close: () => open.close(),
+    };
+  }
+
+  #timeouts(node: Node): Pick<Entry, 'entryTimeout' | 'attributeTimeout'> {
+    switch (node.kind) {
+      case 'blob':
+        return { entryTimeout: Infinity, attributeTimeout: Infinity };
+      // The name leads to another inode with the next version; the version itself never changes.
+      case 'index':
+        return { entryTimeout: 0, attributeTimeout: Infinity };
+      case 'directory':
+      case 'blobs':
+      case 'algorithm':
+      case 'oci-layout':
+      case 'restore-marker':
+        return { entryTimeout: this.#refreshMs, attributeTimeout: this.#refreshMs };
+    }
+  }
+
+  /** Turn every failure into an errno; what is no failure of a store is a bug and is logged. */
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      const error = toErrno(cause);
+      if (error instanceof ErrnoError) {
+        if (error.code !== 'ENOENT') {
+          this.#log.warn({ errno: error.code, reason: error.message }, 'A request fails.');
+        }
+        throw error;
+      }
+      this.#log.error({ err: cause }, 'An unexpected error; please report it.');
+      throw new ErrnoError('EIO', 'An unexpected error.', { cause });
+    }
+  }
+}
