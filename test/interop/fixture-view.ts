@@ -1,24 +1,18 @@
 import { createHash } from 'node:crypto';
 
+import type { ExpectedRepository } from '../fixtures/unpack.js';
 import type { Keys } from '../images/layouts.js';
 import type { RepositoryView } from './view.js';
-
-/** What `expected.json` of a fixture says of one repository; the fixtures' README explains it. */
-export interface ExpectedRepository {
-  readonly absent: boolean;
-  readonly index_sha256: string;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly blobs: readonly string[];
-}
-
-export type Expected = Readonly<Record<string, ExpectedRepository>>;
 
 /**
  * What a mount of a fixture must show, put together from the keys by content alone: a blob is any
  * stored object that has its digest, wherever it lies.
  * @throws Error when the keys do not have what `expected` promises.
  */
-export function viewOfFixture(keys: Keys, expected: Expected): RepositoryView[] {
+export function viewOfFixture(
+  keys: Keys,
+  expected: Readonly<Record<string, ExpectedRepository>>,
+): RepositoryView[] {
   const byDigest = contentByDigest(keys);
   const root = rootPrefix(keys);
   return Object.entries(expected)
