@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach } from 'vitest';
 
+import type { MountStatus } from '../../src/daemon/status.js';
 import { run, runOk } from './run.js';
 
 const LAYOUTFS = join(import.meta.dirname, '../../bin/layoutfs');
@@ -16,14 +17,11 @@ export interface MountLayoutfsOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** What `layoutfs status --json` prints. */
-export type StatusJson = Readonly<Record<string, unknown>>;
-
 /** A real mount, made by the command a user would type. */
 export interface MountedLayoutfs {
   /** Touch it through `run` only: a file-system call of the test process would block Node. */
   readonly mountpoint: string;
-  status(): Promise<StatusJson>;
+  status(): Promise<MountStatus>;
   /** The daemon's log so far. */
   log(): Promise<string>;
   /** Unmount with `layoutfs umount`; later calls do nothing. */
@@ -66,7 +64,7 @@ export async function mountLayoutfs(
 
   const mount: MountedLayoutfs = {
     mountpoint,
-    status: async () => JSON.parse(await layoutfs('status', mountpoint, '--json')) as StatusJson,
+    status: async () => JSON.parse(await layoutfs('status', mountpoint, '--json')) as MountStatus,
     log: () => readFile(logFile, 'utf8').catch(() => '(no log)'),
     async unmount() {
       if (!mounted.delete(mount)) return;
