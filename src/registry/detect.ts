@@ -16,6 +16,8 @@ export interface DetectOptions {
   readonly prefix: string;
   /** A root that is taken as it is: a key prefix from the top of the store, not from `prefix`. */
   readonly root?: string | undefined;
+  /** Nothing needs to be stored below an explicit root yet. */
+  readonly mayBeEmpty?: boolean | undefined;
   /** The user said that this is zot's: other registries are not looked for. */
   readonly certain?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -55,7 +57,9 @@ export async function detect(options: DetectOptions): Promise<Detection> {
       ? await findRoot(pages, store.name, given)
       : { root: given, strays: [], outside: given };
   const facts = await examineRoot(pages, finding.root);
-  if (options.root !== undefined && facts.empty) throw rootNotFound(store, options.root);
+  if (options.root !== undefined && facts.empty && options.mayBeEmpty !== true) {
+    throw rootNotFound(store, options.root);
+  }
   if (options.certain !== true) await refuseDistribution(pages, store, finding.root, facts);
   const warnings = [
     ...strayWarnings(finding),

@@ -4,7 +4,7 @@ import type { Directory } from './directory.js';
 import { isFileName, isHiddenName } from './names.js';
 import type { DirectoryListing } from './registry.js';
 
-/** Names told of one directory; the rest is only counted. */
+/** Strange names told of one directory: enough to find the cause, whatever their number. */
 const MAX_TOLD = 1000;
 
 /** What makes one kind of registry differ from another when a directory is read. */
@@ -28,15 +28,11 @@ export function repositoryIn(
   return { index, ...(ociLayout === undefined ? {} : { ociLayout }), ownBlobs };
 }
 
-/**
- * Sort the names of the directory at `path` into repository, children and what no registry writes.
- * `onIgnored` is told how many names were left out.
- */
+/** Sort the names of the directory at `path` into repository, children and what no registry writes. */
 export function toListing(
   path: string,
   directory: Directory,
   rules: ListingRules,
-  onIgnored: (count: number) => void,
 ): DirectoryListing {
   const repository = repositoryIn(directory, rules.ociLayoutOptional);
   const prefix = path === '' ? '' : `${path}/`;
@@ -46,7 +42,6 @@ export function toListing(
       .filter((name) => isStrangeDirectory(name, repository !== undefined, rules))
       .map((name) => `${name}/`),
   ];
-  if (strangers.length > 0) onIgnored(strangers.length);
   const children = directory.directories.filter(
     (name) =>
       rules.isComponent(name) &&

@@ -31,3 +31,8 @@ export class RootNotFoundError extends SourceRefusedError {
 export class NotARegistryError extends SourceRefusedError {
   override readonly name = 'NotARegistryError';
 }
+
+/** A zot configuration that cannot be followed. */
+export class ZotConfigError extends SourceRefusedError {
+  override readonly name = 'ZotConfigError';
+}

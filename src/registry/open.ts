@@ -20,6 +20,8 @@ export interface OpenRegistryOptions {
   readonly kind?: 'zot' | 'plain' | undefined;
   /** An explicit root: a key prefix from the top of the store. */
   readonly root?: string | undefined;
+  /** Nothing needs to be stored below an explicit root yet: a registry's configuration names it. */
+  readonly mayBeEmpty?: boolean | undefined;
   /**
    * Plain layouts only: the directory that holds the blobs of all of them, relative to the root, or
    * with a slash in front from the top of the store.
@@ -55,8 +57,9 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<Regist
 }
 
 async function openZot(options: OpenRegistryOptions): Promise<Registry> {
-  const { store, prefix, root, kind, signal } = options;
-  const detection = await detect({ store, prefix, root, certain: kind === 'zot', signal });
+  const { store, prefix, root, mayBeEmpty, kind, signal } = options;
+  const certain = kind === 'zot';
+  const detection = await detect({ store, prefix, root, mayBeEmpty, certain, signal });
   const { facts, listable, warnings } = detection;
   return new ZotRegistry({
     ...options,
@@ -100,14 +103,14 @@ async function openPlain(options: OpenRegistryOptions): Promise<Registry> {
 }
 
 async function lookAtPlain(
-  { store, root: explicit, signal }: OpenRegistryOptions,
+  { store, root: explicit, mayBeEmpty, signal }: OpenRegistryOptions,
   root: string,
 ): Promise<{ listable: boolean; warnings: string[] }> {
   try {
     const page = await readDirectory(store, root, { firstPageOnly: true, signal });
     if (!isEmptyPage(page)) return { listable: true, warnings: [] };
     const message = `Nothing is stored below ${showPrefix(root)} of ${store.name}: check the bucket and the prefix.`;
-    if (explicit !== undefined) throw new RootNotFoundError(message);
+    if (explicit !== undefined && mayBeEmpty !== true) throw new RootNotFoundError(message);
     return { listable: true, warnings: [message] };
   } catch (error) {
     if (!isStoreError(error, 'AccessDenied')) throw error;

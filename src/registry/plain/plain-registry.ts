@@ -65,7 +65,7 @@ export class PlainRegistry implements Registry {
 
   async list(path: string, signal?: AbortSignal): Promise<DirectoryListing> {
     if (!isPath(path, isPlainComponent)) return NO_DIRECTORY;
-    const { store, root, counters, sharedBlobs } = this.#options;
+    const { store, root, sharedBlobs } = this.#options;
     const prefix = directoryPrefix(root, path);
     const rules: ListingRules = {
       isComponent: isPlainComponent,
@@ -73,9 +73,7 @@ export class PlainRegistry implements Registry {
       isBlobRoot: (name) => `${prefix}${name}/` === sharedBlobs,
     };
     const directory = await readDirectory(store, prefix, { signal });
-    return toListing(path, directory, rules, (count) =>
-      counters.increment('registry.ignoredKeys', count),
-    );
+    return toListing(path, directory, rules);
   }
 
   async readIndex(

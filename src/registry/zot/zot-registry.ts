@@ -1,4 +1,3 @@
-import type { Counters } from '../../observe/counters.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE } from '../../oci/layout.js';
@@ -37,7 +36,6 @@ export interface ZotRegistryOptions extends Omit<FlatInventoryOptions, 'rules'> 
    * contain none: never shown.
    */
   readonly hidden: ReadonlySet<string>;
-  readonly counters: Counters;
 }
 
 type Wanted = Pick<Descriptor, 'digest' | 'size'>;
@@ -81,7 +79,7 @@ export class ZotRegistry implements Registry {
 
   async list(path: string, signal?: AbortSignal): Promise<DirectoryListing> {
     if (!isPath(path, isRegistryComponent)) return NO_DIRECTORY;
-    const { store, root, hidden, counters } = this.#options;
+    const { store, root, hidden } = this.#options;
     const directory = await readDirectory(store, directoryPrefix(root, path), { signal });
     const below = path === '' ? '' : `${path}/`;
     const rules: ListingRules = {
@@ -89,9 +87,7 @@ export class ZotRegistry implements Registry {
       ociLayoutOptional: false,
       isBlobRoot: (name) => hidden.has(below + name),
     };
-    const listing = toListing(path, directory, rules, (count) =>
-      counters.increment('registry.ignoredKeys', count),
-    );
+    const listing = toListing(path, directory, rules);
     if (listing.repository) this.#order.noteOwnBlobs(path, listing.repository.ownBlobs);
     return listing;
   }
