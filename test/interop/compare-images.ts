@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { MountedLayoutfs } from '../support/mount.js';
 import { mountLayoutfs } from '../support/mount.js';
+import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import type { ReaderName, Reading } from './readers.js';
 import { readImage, READERS } from './readers.js';
 import { expectedRefusal } from './refusals.js';
@@ -34,7 +34,7 @@ export function compareImages(
     let mount: MountedLayoutfs;
 
     beforeAll(async () => {
-      scratch = await mkdtemp(join(tmpdir(), 'interop-'));
+      scratch = await makeTemporaryDirectory('interop');
       plain = join(scratch, 'plain');
       await writePlainCopy(plain, bucket.repositories);
       const { source, env = {} } = await store(bucket, join(scratch, 'store'));
@@ -50,7 +50,7 @@ export function compareImages(
         const colon = image.indexOf(':');
         const read = (root: string): Promise<Reading> =>
           readImage(reader, join(root, image.slice(0, colon)), image.slice(colon + 1), scratch);
-        const fromPlain = await read(plain);
+        const fromPlain = await once(bucket, `${reader} ${image}`, () => read(plain));
         const fromMount = await read(mount.mountpoint);
 
         const refusal = expectedRefusal(reader, image, bucket.lossy);
@@ -62,4 +62,19 @@ export function compareImages(
       });
     });
   });
+}
+
+/** Readings of plain copies: the same in every layout of the same images. */
+const readings = new Map<Bucket['repositories'], Map<string, Reading>>();
+
+async function once(
+  { repositories }: Bucket,
+  what: string,
+  read: () => Promise<Reading>,
+): Promise<Reading> {
+  const known = readings.get(repositories) ?? new Map<string, Reading>();
+  readings.set(repositories, known);
+  const reading = known.get(what) ?? (await read());
+  known.set(what, reading);
+  return reading;
 }

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,12 +7,13 @@ import { corpus, makeRegistry } from '../images/registry.js';
 import type { MountedLayoutfs } from '../support/mount.js';
 import { mountLayoutfs } from '../support/mount.js';
 import { runOk } from '../support/run.js';
+import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 
 let scratch = '';
 let mount: MountedLayoutfs;
 
 beforeAll(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'containers-'));
+  scratch = await makeTemporaryDirectory('containers');
   const { directory } = await makeRegistry(join(scratch, 'bucket'), { layout: 'shared' });
   mount = await mountLayoutfs(`file://${directory}`);
 });

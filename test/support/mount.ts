@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, afterEach } from 'vitest';
 
 import type { MountStatus } from '../../src/daemon/status.js';
 import { run, runOk } from './run.js';
+import { makeTemporaryDirectory } from './temporary-directory.js';
 
 const LAYOUTFS = join(import.meta.dirname, '../../bin/layoutfs');
 
@@ -54,7 +54,7 @@ export async function mountLayoutfs(
   if (!existsSync(join(LAYOUTFS, '../../dist'))) {
     throw new Error('There is no build: run "npm run build" before tests that mount.');
   }
-  const home = await mkdtemp(join(tmpdir(), 'mount-'));
+  const home = await makeTemporaryDirectory('mount');
   const mountpoint = join(home, 'mnt');
   const logFile = join(home, 'log');
   await mkdir(mountpoint);
