@@ -10,7 +10,7 @@ import type {
   ScanOptions,
   StoredDocument,
 } from './registry.js';
-import { showPrefix, toPrefix } from './root-prefix.js';
+import { toPrefix } from './root-prefix.js';
 
 /** One store of a registry that has several. */
 export interface Route {
@@ -168,16 +168,17 @@ export class RoutedRegistry implements Registry {
 
 /** One store inside another shows its keys in both. */
 function overlaps(routes: readonly Route[]): string[] {
-  return routes.flatMap((inner) =>
-    routes
-      .filter((outer) => {
-        const [inside, outside] = [toPrefix(inner.root), toPrefix(outer.root)];
-        return outer.store === inner.store && inside !== outside && inside.startsWith(outside);
-      })
+  const places = routes.map(({ route, store, root }) => ({
+    route,
+    place: `${store}/${toPrefix(root)}`,
+  }));
+  return places.flatMap((inner) =>
+    places
+      .filter(({ place }) => inner.place !== place && inner.place.startsWith(place))
       .map(
         (outer) =>
-          `The store of /${inner.route} (${showPrefix(toPrefix(inner.root))}) lies inside the store of ` +
-          `/${outer.route} (${showPrefix(toPrefix(outer.root))}) in ${inner.store}: its repositories show up there too.`,
+          `The store of /${inner.route} (${inner.place}) lies inside that of /${outer.route} ` +
+          `(${outer.place}): its repositories show up there too.`,
       ),
   );
 }

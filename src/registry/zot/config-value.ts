@@ -46,7 +46,7 @@ export class ConfigSection {
   flag(name: string): boolean | undefined {
     const value = this.#values.get(name.toLowerCase());
     if (value === undefined || typeof value === 'boolean') return value;
-    const word = String(value as string).toLowerCase();
+    const word = typeof value === 'string' ? value.toLowerCase() : JSON.stringify(value);
     if (['1', 't', 'true'].includes(word)) return true;
     if (['0', 'f', 'false'].includes(word)) return false;
     throw this.error(name, 'must be true or false');
