@@ -47,8 +47,8 @@ export interface CatalogBlob {
   readonly foreign: boolean;
 }
 
-/** After an unknown digest the index is read again at most this often, in ms. */
-const RECHECK_INTERVAL = 1000;
+/** After an unknown digest the index is read again at most this many times a refresh interval. */
+const RECHECKS_PER_REFRESH = 5;
 
 /** What repositories there are, and what each contains now. */
 export class Catalog {
@@ -56,6 +56,7 @@ export class Catalog {
   readonly #blobs: Blobs;
   readonly #selection: RepositorySelection;
   readonly #deadlineMs: number;
+  readonly #recheckMs: number;
   readonly #directories: Directories;
   readonly #indexes: Indexes;
   readonly #layouts: LayoutFiles;
@@ -65,6 +66,7 @@ export class Catalog {
     this.#blobs = options.blobs;
     this.#selection = options.selection;
     this.#deadlineMs = options.deadlineMs;
+    this.#recheckMs = options.refreshMs / RECHECKS_PER_REFRESH;
     const memoryBytes = Math.floor(options.memoryBytes / 2);
     const manifests = new Manifests({ ...options, memoryBytes });
     this.#directories = new Directories(options);
@@ -234,7 +236,7 @@ export class Catalog {
     const member = await state?.find(digest, performance.now());
     if (member || !state) return member;
     // Whoever has a digest that we have not may have read a newer index than ours.
-    const again = await this.#indexes.current(repository, RECHECK_INTERVAL);
+    const again = await this.#indexes.current(repository, this.#recheckMs);
     if (again?.snapshot === state.snapshot) return undefined;
     return again?.find(digest, performance.now());
   }
