@@ -233,11 +233,13 @@ export class Catalog {
 
   async #findMember(repository: string, digest: Digest): Promise<Member | undefined> {
     const state = await this.#indexes.current(repository);
-    const member = await state?.find(digest, performance.now());
-    if (member || !state) return member;
+    if (!state) return undefined;
+    const { snapshot } = state;
+    const member = await state.find(digest, performance.now());
+    if (member) return member;
     // Whoever has a digest that we have not may have read a newer index than ours.
     const again = await this.#indexes.current(repository, this.#recheckMs);
-    if (again?.snapshot === state.snapshot) return undefined;
+    if (again?.snapshot === snapshot) return undefined;
     return again?.find(digest, performance.now());
   }
 
