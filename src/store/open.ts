@@ -5,12 +5,15 @@ import { withDeadline, type Deadline } from './deadline.js';
 import { LocalStore } from './local/local-store.js';
 import { withLogging } from './logging.js';
 import type { WritableObjectStore } from './object-store.js';
+import type { S3Access } from './s3/access.js';
 import type { Source } from './source.js';
 
 export interface OpenOptions {
   readonly deadline?: Deadline;
   readonly counters?: Counters;
   readonly log?: Log;
+  /** For a bucket whose credentials a registry's configuration names. */
+  readonly access?: S3Access;
 }
 
 /** Long enough for the SDK's three attempts at a slow server, short enough for a waiting reader. */
@@ -23,14 +26,14 @@ export const DEFAULT_DEADLINE: Deadline = { requestMs: 30_000, idleMs: 20_000 };
  */
 export async function openStore(
   source: Source,
-  { deadline = DEFAULT_DEADLINE, counters, log = silentLog }: OpenOptions = {},
+  { deadline = DEFAULT_DEADLINE, counters, log = silentLog, access }: OpenOptions = {},
 ): Promise<WritableObjectStore> {
-  const store = withLogging(withDeadline(await openDriver(source), deadline), log);
+  const store = withLogging(withDeadline(await openDriver(source, access), deadline), log);
   return counters === undefined ? store : withCounting(store, counters);
 }
 
-async function openDriver(source: Source): Promise<WritableObjectStore> {
+async function openDriver(source: Source, access?: S3Access): Promise<WritableObjectStore> {
   if (source.kind === 'file') return new LocalStore(source);
   const { S3Store } = await import('./s3/s3-store.js');
-  return S3Store.open(source);
+  return S3Store.open(source, access);
 }

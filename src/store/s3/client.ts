@@ -1,6 +1,7 @@
 import type * as clientS3 from '@aws-sdk/client-s3';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Source } from '../source.js';
+import type { S3Access } from './access.js';
 import { trustedCertificates } from './certificates.js';
 
 /** The SDK's module, imported only when a bucket is opened: it costs 100 ms at start-up. */
@@ -15,7 +16,10 @@ const ATTEMPTS = 3;
 const FALLBACK_REGION = 'us-east-1';
 
 /** The SDK and a client for `source`. Reads configuration files; makes no request. */
-export async function openClient(source: S3Source): Promise<{ sdk: Sdk; client: S3Client }> {
+export async function openClient(
+  source: S3Source,
+  access: S3Access = {},
+): Promise<{ sdk: Sdk; client: S3Client }> {
   // The SDK would print a warning about Node 20 into the user's terminal.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sdk = await import('@aws-sdk/client-s3');
@@ -25,6 +29,7 @@ export async function openClient(source: S3Source): Promise<{ sdk: Sdk; client: 
     ...(source.endpoint !== undefined && { endpoint: source.endpoint }),
     ...(source.profile !== undefined && { profile: source.profile }),
     ...(source.anonymous && UNSIGNED),
+    ...(access.credentials !== undefined && { credentials: access.credentials }),
     region: source.region ?? (await configuredRegion(sdk, source.profile)),
     forcePathStyle: source.pathStyle,
     maxAttempts: ATTEMPTS,
@@ -34,13 +39,16 @@ export async function openClient(source: S3Source): Promise<{ sdk: Sdk; client: 
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
       httpAgent: agent,
-      httpsAgent: { ...agent, ...ca },
+      httpsAgent: { ...agent, ...ca, ...(access.skipVerify === true && TRUST_ANYBODY) },
       connectionTimeout: CONNECT_MS,
       socketTimeout: SILENCE_MS,
     },
   });
   return { sdk, client };
 }
+
+/** What zot's `skipverify` asks for. */
+const TRUST_ANYBODY = { rejectUnauthorized: false };
 
 /** Requests leave as they are built; without credentials here the SDK would search for some. */
 const UNSIGNED: Pick<S3ClientConfig, 'signer' | 'credentials'> = {

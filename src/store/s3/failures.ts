@@ -15,6 +15,8 @@ export interface RequestContext {
   /** The source without its prefix, as `s3://bucket?endpoint=…`. */
   readonly store: string;
   readonly anonymous: boolean;
+  /** The request had an `ifMatch` or an `ifNoneMatch`. */
+  readonly conditional: boolean;
 }
 
 /** The parts of the SDK's errors that are used here; any may be absent. */
@@ -108,8 +110,10 @@ function explainStatus(error: SdkError, context: RequestContext): [StoreErrorCod
   }
   switch (status) {
     case 304:
+      if (!context.conditional) break;
       return ['NotModified', 'the object is still that version'];
     case 412:
+      if (!context.conditional) break;
       return ['PreconditionFailed', 'the object is no longer that version'];
     case 416:
       return ['RangeNotSatisfiable', 'the object ends before the range begins'];
@@ -137,7 +141,8 @@ function explainStatus(error: SdkError, context: RequestContext): [StoreErrorCod
       `the server fails or is overloaded, it answered ${status}${detail}: try again later`,
     ];
   }
-  if (status === 400 && context.anonymous) {
+  // Swift hands unsigned requests to its own API, which answers 412.
+  if ((status === 400 || status === 412) && context.anonymous) {
     return [
       'AccessDenied',
       `the server does not serve anonymous requests${detail}: remove "anonymous=true" and ${SET_CREDENTIALS}`,

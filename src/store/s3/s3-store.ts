@@ -10,6 +10,7 @@ import type {
   ObjectInfo,
   WritableObjectStore,
 } from '../object-store.js';
+import type { S3Access } from './access.js';
 import { receiveBody } from './body.js';
 import { openClient, type Sdk } from './client.js';
 import { s3Failure, subject, type RequestContext } from './failures.js';
@@ -40,8 +41,8 @@ export class S3Store implements WritableObjectStore {
    * Load the SDK and its configuration; no request is made.
    * @throws SourceError when the certificates of `source.ca` cannot be used.
    */
-  static async open(source: S3Source): Promise<S3Store> {
-    return new S3Store(source, await openClient(source));
+  static async open(source: S3Source, access?: S3Access): Promise<S3Store> {
+    return new S3Store(source, await openClient(source, access));
   }
 
   async list({ prefix, delimiter, token, limit = 1000, signal }: ListOptions): Promise<ListPage> {
@@ -61,7 +62,8 @@ export class S3Store implements WritableObjectStore {
 
   async get(key: string, options: GetOptions = {}): Promise<GetResult> {
     const { range, ifMatch, ifNoneMatch, signal } = options;
-    const context = this.#context('read', key);
+    const conditional = ifMatch !== undefined || ifNoneMatch !== undefined;
+    const context = this.#context('read', key, conditional);
     const command = new this.#sdk.GetObjectCommand({
       Bucket: this.#bucket,
       Key: key,
@@ -142,8 +144,9 @@ export class S3Store implements WritableObjectStore {
     return Promise.resolve();
   }
 
-  #context(verb: RequestContext['verb'], key: string): RequestContext {
-    return { verb, key, bucket: this.#bucket, store: this.name, anonymous: this.#anonymous };
+  #context(verb: RequestContext['verb'], key: string, conditional = false): RequestContext {
+    const { name: store } = this;
+    return { verb, key, bucket: this.#bucket, store, anonymous: this.#anonymous, conditional };
   }
 
   /** Wait for an answer, but never longer than `signal` allows: the SDK's pauses ignore it. */
