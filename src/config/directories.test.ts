@@ -19,6 +19,7 @@ describe('the state directory', () => {
 describe('the directories of control sockets', () => {
   it.each([
     [{}, root, ['/run/layoutfs', '/tmp/layoutfs-0']],
+    [{ XDG_RUNTIME_DIR: '/x' }, root, ['/x/layoutfs', '/run/layoutfs', '/tmp/layoutfs-0']],
     [{}, ada, ['/tmp/layoutfs-1000']],
     [{ XDG_RUNTIME_DIR: '/run/user/1000' }, ada, ['/run/user/1000/layoutfs', '/tmp/layoutfs-1000']],
     [{ XDG_RUNTIME_DIR: '' }, ada, ['/tmp/layoutfs-1000']],

@@ -24,12 +24,15 @@ export function defaultStateDir(environment: NodeJS.ProcessEnv, user: User): str
 }
 
 /**
- * Where control sockets lie, best first: `/run/layoutfs` for root, else below `XDG_RUNTIME_DIR`.
- * The last one is for hosts without a runtime directory; whoever uses it must check its owner.
+ * Where control sockets lie, best first: below `XDG_RUNTIME_DIR`, and for root `/run/layoutfs`, where
+ * mounts from fstab put theirs. The last one is for hosts without a runtime directory; whoever uses
+ * it must check its owner.
  */
 export function runtimeDirs(environment: NodeJS.ProcessEnv, user: User): readonly string[] {
-  const fallback = `/tmp/layoutfs-${user.uid}`;
   const runtime = environment['XDG_RUNTIME_DIR'] ?? '';
-  if (isAbsolute(runtime)) return [join(runtime, 'layoutfs'), fallback];
-  return user.uid === 0 ? ['/run/layoutfs', fallback] : [fallback];
+  return [
+    ...(isAbsolute(runtime) ? [join(runtime, 'layoutfs')] : []),
+    ...(user.uid === 0 ? ['/run/layoutfs'] : []),
+    `/tmp/layoutfs-${user.uid}`,
+  ];
 }

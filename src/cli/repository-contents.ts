@@ -1,0 +1,198 @@
+import type { Blobs } from '../blobs/blobs.js';
+import { isBlobError } from '../blobs/errors.js';
+import { walkClosure } from '../oci/closure.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import { DocumentError, parseIndex, parseManifest, type ParsedManifest } from '../oci/document.js';
+import { isIndexType, isManifestType } from '../oci/media-types.js';
+import type { Registry } from '../registry/registry.js';
+import { type Platform, readPlatform } from './image-platform.js';
+
+/** Larger documents are not read for a listing, in bytes. */
+const MAX_INDEX_BYTES = 256 * 1024 * 1024;
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+
+/** One entry of a repository's `index.json`. */
+export interface ListedImage {
+  readonly tag?: string;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** What kind of thing it is, in a word or by its artifact type. */
+  readonly type: string;
+  /** Of an image its own, of an index those of its children; empty where none is named. */
+  readonly platforms: readonly Platform[];
+  /** Bytes of all distinct blobs it reaches, by their descriptors; itself included. */
+  readonly size: number;
+  /** Why it cannot be read, when it cannot. */
+  readonly problem?: string;
+}
+
+/** What a repository contains, as far as its documents can be read. */
+export interface RepositoryContents {
+  /** In the order of `index.json`. */
+  readonly images: readonly ListedImage[];
+  /** Every digest that the index reaches, and whether its bytes may rightly be absent. */
+  readonly closure: ReadonlyMap<Digest, { readonly foreign: boolean }>;
+  /** Manifests of the closure without bytes in the store. */
+  readonly absent: readonly Digest[];
+  /** Entries of `index.json` that are no descriptors. */
+  readonly malformed: number;
+}
+
+export interface ReadOptions {
+  readonly registry: Registry;
+  readonly blobs: Blobs;
+  /** Called after each manifest with the number read so far. */
+  readonly onProgress?: (manifests: number) => void;
+}
+
+/**
+ * Read a repository's `index.json`, every manifest it reaches, and the configs of images that name
+ * no platform in their descriptor. Undefined: there is no such repository.
+ * @throws StoreError, BlobError `unavailable`, DocumentError when `index.json` is no image index
+ */
+export async function readRepository(
+  repository: string,
+  { registry, blobs, onProgress }: ReadOptions,
+): Promise<RepositoryContents | undefined> {
+  const document = await registry.readIndex(repository, { maxBytes: MAX_INDEX_BYTES });
+  if (document === undefined || document === 'unchanged') return undefined;
+  const { descriptors, ignored } = parseIndex(document.bytes);
+  const reader = new DocumentReader(repository, blobs, onProgress);
+  const closure = await walkClosure(descriptors, (descriptor) => reader.children(descriptor));
+  const images: ListedImage[] = [];
+  for (const descriptor of descriptors) images.push(await describe(descriptor, reader));
+  return {
+    images,
+    closure: new Map(
+      [...closure.blobs].map(([digest, all]) => [
+        digest,
+        { foreign: all.every(({ foreign }) => foreign === true) },
+      ]),
+    ),
+    absent: reader.absent,
+    malformed: ignored,
+  };
+}
+
+async function describe(descriptor: Descriptor, reader: DocumentReader): Promise<ListedImage> {
+  const { digest, mediaType, refName } = descriptor;
+  const problem = reader.problem(digest);
+  const platforms = problem === undefined ? await platformsOf(descriptor, reader) : [];
+  return {
+    ...(refName !== undefined && { tag: refName }),
+    digest,
+    mediaType,
+    type: typeOf(descriptor, reader.manifest(digest)),
+    platforms,
+    size: sizeOf(descriptor, reader),
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+function typeOf({ mediaType, artifactType }: Descriptor, manifest?: ParsedManifest): string {
+  if (isIndexType(mediaType)) return 'index';
+  const named = artifactType ?? manifest?.artifactType;
+  if (named !== undefined) return named;
+  if (!isManifestType(mediaType)) return mediaType === '' ? 'untyped' : mediaType;
+  const [config] = manifest?.children ?? [];
+  if (config === undefined || isImageConfig(config)) return 'image';
+  return config.mediaType;
+}
+
+/** The two media types of configs that name a platform. */
+function isImageConfig({ mediaType }: Descriptor): boolean {
+  return (
+    mediaType === 'application/vnd.oci.image.config.v1+json' ||
+    mediaType === 'application/vnd.docker.container.image.v1+json'
+  );
+}
+
+async function platformsOf(
+  descriptor: Descriptor,
+  reader: DocumentReader,
+): Promise<readonly Platform[]> {
+  if (descriptor.platform !== undefined) return [descriptor.platform];
+  const children = reader.manifest(descriptor.digest)?.children ?? [];
+  if (isIndexType(descriptor.mediaType)) {
+    return children.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
+  }
+  const config = children.find(isImageConfig);
+  const platform = config && (await reader.platform(config));
+  return platform === undefined ? [] : [platform];
+}
+
+/** Each digest counts once, as it is stored once. */
+function sizeOf(root: Descriptor, reader: DocumentReader): number {
+  const seen = new Set<Digest>();
+  const stack = [root];
+  let total = 0;
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (seen.has(next.digest)) continue;
+    seen.add(next.digest);
+    total += next.size;
+    stack.push(...(reader.manifest(next.digest)?.children ?? []));
+  }
+  return total;
+}
+
+/** Reads each document of a repository once, and remembers what could not be read. */
+class DocumentReader {
+  readonly #manifests = new Map<Digest, ParsedManifest>();
+  readonly #problems = new Map<Digest, string>();
+  readonly #platforms = new Map<Digest, Platform | undefined>();
+  readonly absent: Digest[] = [];
+  #read = 0;
+
+  constructor(
+    private readonly repository: string,
+    private readonly blobs: Blobs,
+    private readonly onProgress: ReadOptions['onProgress'],
+  ) {}
+
+  manifest(digest: Digest): ParsedManifest | undefined {
+    return this.#manifests.get(digest);
+  }
+
+  problem(digest: Digest): string | undefined {
+    return this.#problems.get(digest);
+  }
+
+  /** What a manifest points at; undefined, and a problem noted, when it cannot be read. */
+  async children(descriptor: Descriptor): Promise<readonly Descriptor[] | undefined> {
+    const { digest } = descriptor;
+    try {
+      if (descriptor.size > MAX_MANIFEST_BYTES) throw new DocumentError('It is too large to read.');
+      const bytes = await this.blobs.readAll({ ...descriptor, repository: this.repository });
+      const manifest = parseManifest(bytes);
+      this.#manifests.set(digest, manifest);
+      return manifest.children;
+    } catch (error) {
+      if (isBlobError(error, 'absent')) this.absent.push(digest);
+      this.#problems.set(digest, problemIn(error));
+      return undefined;
+    } finally {
+      this.#read += 1;
+      this.onProgress?.(this.#read);
+    }
+  }
+
+  /** The platform in an image's config, where it can be read. */
+  async platform(config: Descriptor): Promise<Platform | undefined> {
+    if (!this.#platforms.has(config.digest)) {
+      const name = { ...config, repository: this.repository };
+      this.#platforms.set(config.digest, await readPlatform(this.blobs, name));
+    }
+    return this.#platforms.get(config.digest);
+  }
+}
+
+/** A short reason; failures that asking again may mend are thrown on. */
+function problemIn(error: unknown): string {
+  if (isBlobError(error, 'absent')) return 'lost';
+  if (isBlobError(error, 'mismatch')) return 'corrupt';
+  if (isBlobError(error, 'wrong-size')) return 'wrong size';
+  if (isBlobError(error, 'unsupported')) return 'unknown algorithm';
+  if (error instanceof DocumentError) return 'unreadable';
+  throw error;
+}

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { currentUser } from '../config/directories.js';
+import { askMounts } from '../daemon/control-client.js';
+import { inspectMountpoint } from '../fuse/mountpoint.js';
+import { unmount } from '../fuse/unmount.js';
+import { EXIT, type ExitCode } from './exit-code.js';
+import type { CommandContext } from './program.js';
+
+/** A daemon that has been unmounted has only sockets left to close. */
+const GONE_MS = 20_000;
+
+/**
+ * Run the command.
+ * @throws MountError when it is busy or cannot be unmounted, Error when nothing is mounted there
+ */
+export async function umount(
+  { terminal }: CommandContext,
+  mountpoint: string,
+  { lazy }: { lazy: boolean },
+): Promise<ExitCode> {
+  const found = await inspectMountpoint(mountpoint);
+  if (found.kind === 'missing') throw new Error(`${found.path} does not exist.`);
+  if (found.kind === 'foreign') {
+    throw new Error(
+      `What is mounted on ${found.path} is no layoutfs but ${found.mount.fsType} (${found.mount.source}): use umount ${found.path}.`,
+    );
+  }
+  if (found.kind !== 'layoutfs') throw new Error(`Nothing is mounted on ${found.path}.`);
+  const answers = await askMounts(terminal.environment, currentUser(), found.path);
+  const pids = answers.flatMap((answer) => ('status' in answer ? [answer.status.pid] : []));
+  // A dead daemon can only be detached; nobody can have anything open that still works.
+  const dead = found.state === 'stale' || found.state === 'silent';
+  const outcome = await unmount(found.path, { lazy: lazy || dead, failWhenBusy: !lazy && !dead });
+  // One that readers still use lives on until they close what they have open.
+  if (outcome === 'unmounted' || dead) await waitUntilGone(pids);
+  if (found.state === 'stale') {
+    terminal.err(`layoutfs: The mount on ${found.path} was stale: its daemon had been killed.\n`);
+  }
+  return EXIT.done;
+}
+
+/** @throws Error naming a process that does not end */
+async function waitUntilGone(pids: readonly number[]): Promise<void> {
+  const deadline = Date.now() + GONE_MS;
+  for (const pid of pids) {
+    while (isAlive(pid)) {
+      if (Date.now() > deadline) {
+        throw new Error(`It is unmounted, but its daemon (process ${pid}) has not ended.`);
+      }
+      await sleep(20);
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

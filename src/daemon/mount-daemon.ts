@@ -1,0 +1,136 @@
+import { currentUser } from '../config/directories.js';
+import type { Options } from '../config/options.js';
+import { prepareMountpoint } from '../fuse/mountpoint.js';
+import { openTransport } from '../fuse/open-transport.js';
+import type { MountedFileSystem } from '../fuse/transport.js';
+import { Counters } from '../observe/counters.js';
+import { Cleanup } from './cleanup.js';
+import { controlSocketPath } from './control-directory.js';
+import { serveControl } from './control-server.js';
+import type { LogDestination, Logger } from './logger.js';
+import { describeMount, type MountStatus } from './status.js';
+import { ensureStateDir, readInodeKey } from './state-dir.js';
+import { StopSignals } from './stop-signals.js';
+import { wire, type WiredSource } from './wire.js';
+
+/** One mount, as the command line asks for it. */
+export interface MountJob {
+  /** As typed; undefined when `options.zotConfig` names the store. */
+  readonly source: string | undefined;
+  /** As typed. */
+  readonly mountpoint: string;
+  readonly options: Options;
+  readonly stateDir: string;
+  readonly version: string;
+  readonly logger: Logger;
+  readonly logDestination: LogDestination;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Called once the mount answers. */
+  onReady(notes: readonly string[]): Promise<void>;
+}
+
+/**
+ * A mount's whole life in this process: check the mountpoint and the store, mount, serve, and
+ * unmount at SIGTERM, SIGINT or when somebody else unmounts it. SIGHUP refreshes.
+ * @returns whether it ended cleanly
+ * @throws Error saying why the mount could not be made; nothing is left behind then
+ */
+export async function runMount(job: MountJob): Promise<boolean> {
+  const { log } = job.logger;
+  const cleanup = new Cleanup();
+  const signals = new StopSignals(log);
+  cleanup.add('stop listening to signals', () => signals.close());
+  try {
+    const mount = await start(job, cleanup, signals);
+    await Promise.race([mount.mounted.ended, signals.stopped]);
+    mount.stopping();
+    log.info({ mountpoint: mount.mountpoint }, 'The mount ends.');
+  } catch (error) {
+    await cleanup.run(log);
+    throw error;
+  }
+  const clean = await cleanup.run(log);
+  return clean && !signals.crashed;
+}
+
+interface StartedMount {
+  readonly mountpoint: string;
+  readonly mounted: MountedFileSystem;
+  /** Show in `status` that the end has begun. */
+  stopping(): void;
+}
+
+async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Promise<StartedMount> {
+  const { log } = job.logger;
+  const counters = new Counters();
+  // What is quick and local is checked first: its message comes without waiting for a network.
+  const transport = await openTransport(job.options.transport);
+  const mountpoint = await prepareMountpoint(job.mountpoint);
+  await ensureStateDir(job.stateDir);
+  const inodeKey = await readInodeKey(job.stateDir);
+  const wired = await wire({ ...job, log, counters, signal: signals.signal }, inodeKey);
+  cleanup.add('close the store', () => wired.close());
+  const notes = wired.warnings;
+  signals.signal.throwIfAborted();
+  const mounted = await transport.mount(wired.tree, {
+    mountpoint,
+    source: wired.name,
+    allowOther: job.options.allowOther,
+    uid: job.options.uid ?? process.getuid?.() ?? 0,
+    gid: job.options.gid ?? process.getgid?.() ?? 0,
+    refreshMs: job.options.refresh,
+    log,
+  });
+  cleanup.add(`unmount ${mountpoint}`, () => mounted.unmount());
+  const life: { state: MountStatus['state'] } = { state: 'ready' };
+  const status = describeMount({
+    job,
+    mountpoint,
+    wired,
+    counters,
+    transport: transport.name,
+    state: () => life.state,
+  });
+  await openControl({ job, mountpoint, wired, cleanup, signals, status });
+  log.info(
+    {
+      source: wired.name,
+      mountpoint,
+      transport: transport.name,
+      registry: wired.registry.description,
+    },
+    'Mounted.',
+  );
+  await job.onReady(notes);
+  // The directory it was started in may be unmounted or removed while this goes on.
+  process.chdir('/');
+  return { mountpoint, mounted, stopping: () => (life.state = 'stopping') };
+}
+
+/** The control socket. A mount without one works; it only cannot be asked. */
+async function openControl(parts: {
+  job: MountJob;
+  mountpoint: string;
+  wired: WiredSource;
+  cleanup: Cleanup;
+  signals: StopSignals;
+  status: () => MountStatus;
+}): Promise<void> {
+  const { job, wired, cleanup, signals, status } = parts;
+  const { log } = job.logger;
+  const refresh = () => {
+    log.info({}, 'Everything that may have changed is compared with the store at its next use.');
+    wired.catalog.refresh();
+  };
+  signals.onHangup(() => {
+    job.logger.reopen();
+    refresh();
+  });
+  try {
+    const path = await controlSocketPath(parts.mountpoint, job.environment, currentUser());
+    const control = await serveControl(path, { status, refresh });
+    cleanup.add('remove the control socket', () => control.close());
+  } catch (error) {
+    log.warn({ error }, '"layoutfs status" cannot ask this mount: it has no control socket.');
+  }
+}

@@ -1,0 +1,41 @@
+import { Blobs } from '../blobs/blobs.js';
+import { Catalog } from '../catalog/catalog.js';
+import { RepositoryFilter } from '../config/repository-filter.js';
+import { Tree } from '../tree/tree.js';
+import { openSource, type OpenedSource, type SourceRequest } from './open-source.js';
+
+/** A source as a file system, not mounted yet. */
+export interface WiredSource extends OpenedSource {
+  readonly blobs: Blobs;
+  readonly catalog: Catalog;
+  readonly tree: Tree;
+}
+
+/**
+ * Build the floors on one another: store, registry, blobs, catalog, tree.
+ * @param inodeKey the secret of {@link readInodeKey}
+ * @throws as {@link openSource}
+ */
+export async function wire(request: SourceRequest, inodeKey: Buffer): Promise<WiredSource> {
+  const { options, log, counters } = request;
+  const selection = new RepositoryFilter(options);
+  const opened = await openSource(request);
+  const { registry } = opened;
+  const shared = {
+    registry,
+    refreshMs: options.refresh,
+    deadlineMs: options.readTimeout,
+    log,
+    counters,
+  };
+  // Parts of blobs are what readers wait for; documents are small and read again and again.
+  const blobs = new Blobs({ ...shared, memoryBytes: Math.floor(options.memory * 0.75) });
+  const catalog = new Catalog({
+    ...shared,
+    blobs,
+    selection,
+    memoryBytes: Math.floor(options.memory * 0.25),
+  });
+  const tree = new Tree({ ...shared, catalog, blobs, inodeKey });
+  return { ...opened, blobs, catalog, tree };
+}
