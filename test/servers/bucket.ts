@@ -13,6 +13,7 @@ export async function makeBucket(
   bucket = `layoutfs-${process.pid}-${Date.now().toString(36)}`,
 ): Promise<S3Source> {
   useCredentials(accessKey, secretKey);
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const client = new S3Client({
     endpoint,
     region: 'us-east-1',
