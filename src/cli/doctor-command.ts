@@ -8,7 +8,7 @@ export function doctorCommand(context: CommandContext): Command {
   const command = new Command('doctor')
     .summary('can this host mount, and can it read that source')
     .description(
-      'Check whether this host is able to mount and, given a source, whether it can be reached, what its layout is and what we may do there. Writes nothing. Ends with exit code 1 when a mount would fail.',
+      'Check whether this host is able to mount and, given a source, whether it can be reached, what its layout is and what we may do there. Changes nothing there. Ends with exit code 1 when a mount would fail.',
     )
     .argument('[source]', 's3://bucket/prefix?endpoint=…&region=…, file:///dir, or a directory')
     .option('--json', 'print JSON')

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { currentUser } from '../config/directories.js';
 import { controlSocketPath } from '../daemon/control-directory.js';
-import { ensureStateDir } from '../daemon/state-dir.js';
 import { probeLibfuse } from '../fuse/open-transport.js';
 import { fail, type Finding, ok, warn } from './finding.js';
 
@@ -45,17 +45,24 @@ async function examineTransport(): Promise<Finding[]> {
   return findings;
 }
 
+/** Whether the directory, or the one it would be made in, can be written. Makes nothing. */
 async function examineState(stateDir: string): Promise<Finding> {
-  try {
-    await ensureStateDir(stateDir);
-    await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
-    return ok('state', `${stateDir} can be written.`);
-  } catch (error) {
-    const { message } = error as Error;
-    const said = message.includes('--state-dir')
-      ? message
-      : `The state directory ${stateDir} cannot be written (${message}): name another with --state-dir.`;
-    return fail('state', said);
+  let directory = stateDir;
+  for (;;) {
+    try {
+      await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+      return ok('state', `${stateDir} can be written.`);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' && dirname(directory) !== directory) {
+        directory = dirname(directory);
+        continue;
+      }
+      return fail(
+        'state',
+        `The state directory ${stateDir} cannot be written (${message}): name another with --state-dir.`,
+      );
+    }
   }
 }
 

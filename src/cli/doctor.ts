@@ -51,6 +51,13 @@ const CHECK_OF: Partial<Record<StoreErrorCode, string>> = {
   NoSuchBucket: 'bucket',
 };
 
+/** A registry was found there, so the rest of what could be wrong is not. */
+function reached(name: string): string {
+  return name.startsWith('s3:')
+    ? `${name} answers, the bucket exists and the credentials are good.`
+    : `${name} answers.`;
+}
+
 async function examineSource(
   source: string | undefined,
   options: Options,
@@ -66,7 +73,7 @@ async function examineSource(
   }
   try {
     const findings = [
-      ok('reachable', `${opened.name} answers, and the credentials are good.`),
+      ok('reachable', reached(opened.name)),
       ok('layout', `It is ${opened.registry.description}.`),
       ...opened.warnings.map((warning) => warn('layout', warning)),
     ];

@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.js';
 import { DocumentError, parseIndex, parseManifest, type ParsedManifest } from '../oci/document.js';
 import { isIndexType, isManifestType } from '../oci/media-types.js';
 import type { Registry } from '../registry/registry.js';
-import { type Platform, readPlatform } from './image-platform.js';
+import { formatPlatform, type Platform, readPlatform } from './image-platform.js';
 
 /** Larger documents are not read for a listing, in bytes. */
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
@@ -108,14 +108,24 @@ function isImageConfig({ mediaType }: Descriptor): boolean {
   );
 }
 
+/** Of an index, those of all its images, each once; `seen` ends cycles. */
 async function platformsOf(
   descriptor: Descriptor,
   reader: DocumentReader,
+  seen = new Set<Digest>(),
 ): Promise<readonly Platform[]> {
   if (descriptor.platform !== undefined) return [descriptor.platform];
+  if (seen.has(descriptor.digest)) return [];
+  seen.add(descriptor.digest);
   const children = reader.manifest(descriptor.digest)?.children ?? [];
   if (isIndexType(descriptor.mediaType)) {
-    return children.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
+    const byName = new Map<string, Platform>();
+    for (const child of children) {
+      for (const platform of await platformsOf(child, reader, seen)) {
+        byName.set(formatPlatform(platform), platform);
+      }
+    }
+    return [...byName.values()];
   }
   const config = children.find(isImageConfig);
   const platform = config && (await reader.platform(config));

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentUser } from '../config/directories.js';
 import { askMounts } from '../daemon/control-client.js';
@@ -43,7 +44,7 @@ export async function umount(
 async function waitUntilGone(pids: readonly number[]): Promise<void> {
   const deadline = Date.now() + GONE_MS;
   for (const pid of pids) {
-    while (isAlive(pid)) {
+    while (await isAlive(pid)) {
       if (Date.now() > deadline) {
         throw new Error(`It is unmounted, but its daemon (process ${pid}) has not ended.`);
       }
@@ -52,10 +53,13 @@ async function waitUntilGone(pids: readonly number[]): Promise<void> {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** A process that has ended but was not waited for yet (state Z of proc(5)) counts as gone. */
+async function isAlive(pid: number): Promise<boolean> {
   try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+    // The second field, the program's name in parentheses, may contain anything.
+    return !/^\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')));
+  } catch {
+    return false;
   }
 }

@@ -1,3 +1,4 @@
+import { unlink } from 'node:fs/promises';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { User } from '../config/directories.js';
@@ -14,7 +15,7 @@ export type MountAnswer =
 
 /**
  * Ask every mount of this user, or those at one mountpoint, for its status. Sockets that nobody
- * listens to any more are left out; daemons that do not answer are named with the reason.
+ * listens to any more are removed; daemons that do not answer are named with the reason.
  */
 export async function askMounts(
   environment: NodeJS.ProcessEnv,
@@ -31,8 +32,12 @@ async function askOne(socket: string): Promise<MountAnswer | undefined> {
     return { socket, status: (await callControl(socket, 'GET', '/status')) as MountStatus };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    // Left over from a daemon that was killed, or gone since the directory was read.
-    if (code === 'ECONNREFUSED' || code === 'ENOENT') return undefined;
+    if (code === 'ENOENT') return undefined;
+    if (code === 'ECONNREFUSED') {
+      // Left over from a daemon that was killed: nobody will listen there again.
+      await unlink(socket).catch(() => undefined);
+      return undefined;
+    }
     return { socket, error: (error as Error).message };
   }
 }

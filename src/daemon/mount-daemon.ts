@@ -5,6 +5,7 @@ import { openTransport } from '../fuse/open-transport.js';
 import type { MountedFileSystem } from '../fuse/transport.js';
 import { Counters } from '../observe/counters.js';
 import { Cleanup } from './cleanup.js';
+import { askMounts } from './control-client.js';
 import { controlSocketPath } from './control-directory.js';
 import { serveControl } from './control-server.js';
 import type { LogDestination, Logger } from './logger.js';
@@ -127,6 +128,8 @@ async function openControl(parts: {
     refresh();
   });
   try {
+    // Also takes away the sockets of daemons that were killed here.
+    await askMounts(job.environment, currentUser(), parts.mountpoint);
     const path = await controlSocketPath(parts.mountpoint, job.environment, currentUser());
     const control = await serveControl(path, { status, refresh });
     cleanup.add('remove the control socket', () => control.close());
