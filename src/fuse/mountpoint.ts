@@ -43,9 +43,9 @@ export async function inspectMountpoint(path: string, deadlineMs = 3000): Promis
   } catch (error) {
     const reason = codeOf(error);
     const absolute = resolve(path);
-    return reason === 'ENOENT' || reason === 'ENOTDIR'
-      ? { kind: 'missing', path: absolute }
-      : { kind: 'inaccessible', path: absolute, reason };
+    if (reason === 'ENOENT') return { kind: 'missing', path: absolute };
+    if (reason === 'ENOTDIR') return { kind: 'notDirectory', path: absolute };
+    return { kind: 'inaccessible', path: absolute, reason };
   }
   const mount = topMount(mounts, canonical);
   if (mount === undefined) return inspectPlain(canonical);
@@ -118,6 +118,7 @@ async function inspectPlain(path: string): Promise<Mountpoint> {
   } catch (error) {
     const reason = codeOf(error);
     if (reason === 'ENOENT') return { kind: 'missing', path };
+    if (reason === 'ENOTDIR') return { kind: 'notDirectory', path };
     return { kind: 'inaccessible', path, reason };
   }
 }

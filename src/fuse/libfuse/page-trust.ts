@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 import type { InodeNumber } from '../../tree/file-system.js';
+import { PathFilter } from './path-filter.js';
 
 /**
  * Which pages of the kernel may outlive an open.
@@ -20,9 +21,12 @@ import type { InodeNumber } from '../../tree/file-system.js';
  * - it needs no memory per path, hence nothing to evict;
  * - whatever getattr answers run at the same moment, none can carry the same time, so none can make
  *   libfuse believe that nothing changed.
- * When libfuse does not ask (it has not seen the file opened before, or saw another change), it
- * drops the pages anyway; the kernel's own first `fgetattr` then gets that time, which is harmless:
- * with an attribute timeout of 0 every stat(2) asks again.
+ * When libfuse does not ask (it has forgotten the file, or saw another change), it drops the pages
+ * anyway. The kernel's own first `fgetattr` then gets that time: harmless, for with an attribute
+ * timeout of 0 every stat(2) asks again, and with another one libfuse drops once more than needed.
+ *
+ * A path that was never opened before has no pages. That needs no drop, so its first reader costs
+ * the second one nothing; who opens it at the same time finds only pages that these two fill.
  *
  * A drop is *confirmed* by the first READ through its handle: only then is it certain that the
  * kernel has processed the answer to OPEN. An unconfirmed drop proves nothing about older pages.
@@ -33,6 +37,7 @@ export class PageTrust {
   /** Paths without open handles whose pages, if the kernel has any, are right; and whose they are. */
   readonly #trusted: LRUCache<string, InodeNumber>;
   readonly #sessions = new Map<string, PageSession>();
+  readonly #openedBefore = new PathFilter();
   #fleeting = 0;
 
   /** @param capacity paths remembered; a forgotten one costs a read, never a wrong byte */
@@ -50,10 +55,11 @@ export class PageTrust {
       session = { path, ino, handles: 0, unverifiedReleases: 0, cleanSince: undefined };
       this.#sessions.set(path, session);
     }
-    const keep = verified && this.#trusted.get(path) === ino;
+    const trusted = verified && this.#trusted.get(path) === ino;
+    const keep = !this.#openedBefore.add(path) || trusted;
     if (keep) session.cleanSince = session.unverifiedReleases;
     // From now on unverified bytes may enter the cache, or older ones may still be there.
-    else this.#trusted.delete(path);
+    if (!trusted) this.#trusted.delete(path);
     session.handles += 1;
     return {
       session,
@@ -125,7 +131,7 @@ interface PageSession {
 /** What {@link PageTrust} knows of one open handle. */
 export interface PagesOfHandle {
   readonly session: PageSession;
-  /** This open lets the kernel keep the pages that it has. */
+  /** This open needs no drop: what pages the kernel has are right, or it has none. */
   readonly keep: boolean;
   readonly releasesBefore: number;
   confirmed: boolean;

@@ -1,3 +1,6 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+
 import type { FileSystem } from '../../tree/file-system.js';
 import { type Mount, readMountTable, topMount } from '../mount-table.js';
 import { FS_TYPE, prepareMountpoint } from '../mountpoint.js';
@@ -86,9 +89,16 @@ async function explainRefusal(
   cause: unknown,
 ): Promise<MountError> {
   const { problems } = await probeLibfuse({ allowOther: options.allowOther });
-  const why =
-    problems.length > 0
-      ? problems.join(' ')
-      : 'Its own message is on standard error; check that you may write to the mountpoint.';
+  if (!(await isWritable(mountpoint))) {
+    problems.push('You may not write to the mountpoint: choose a directory of your own.');
+  }
+  const why = problems.length > 0 ? problems.join(' ') : 'Its own words are on standard error.';
   return new MountError(`libfuse could not mount on ${mountpoint}. ${why}`, { cause });
+}
+
+async function isWritable(path: string): Promise<boolean> {
+  return access(path, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }

@@ -18,7 +18,7 @@ export type Command =
     }
   | { readonly do: 'put' | 'alter'; readonly path: string; readonly file: MemoryFile }
   | { readonly do: 'remove'; readonly path: string }
-  | { readonly do: 'unmount' | 'waitForEnd' | 'report' };
+  | { readonly do: 'unmount' | 'waitForEnd' | 'report' | 'letGo' };
 
 export interface Report {
   readonly calls: Readonly<Record<string, number>>;
@@ -38,6 +38,7 @@ const log: Log = {
   error: (_fields, message) => errors.push(message),
 };
 let mounted: MountedFileSystem | undefined;
+let lettingGo = false;
 
 async function obey(command: Command): Promise<unknown> {
   switch (command.do) {
@@ -50,15 +51,22 @@ async function obey(command: Command): Promise<unknown> {
       return opened.name;
     }
     case 'put':
-      return fileSystem.put(command.path, command.file);
+      fileSystem.put(command.path, command.file);
+      return;
     case 'alter':
-      return fileSystem.alter(command.path, command.file);
+      fileSystem.alter(command.path, command.file);
+      return;
     case 'remove':
-      return fileSystem.remove(command.path);
+      fileSystem.remove(command.path);
+      return;
     case 'unmount':
       return mounted?.unmount();
     case 'waitForEnd':
       return mounted?.ended;
+    case 'letGo':
+      lettingGo = true;
+      setImmediate(() => process.disconnect());
+      return;
     case 'report':
       return {
         calls: fileSystem.calls,
@@ -76,4 +84,6 @@ process.on('message', ({ id, command }: { id: number; command: Command }) => {
   );
 });
 // Without its parent, nobody would end it.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('disconnect', () => {
+  if (!lettingGo) process.kill(process.pid, 'SIGKILL');
+});

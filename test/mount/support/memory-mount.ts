@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ import type { MemoryFile } from './memory-file-system.js';
 
 const run = promisify(execFile);
 const REPOSITORY = new URL('../../..', import.meta.url).pathname;
-const COMPILED = join(REPOSITORY, 'node_modules/.cache/layoutfs-test');
+export const COMPILED = join(REPOSITORY, 'node_modules/.cache/layoutfs-test');
 
 /**
  * Compile the daemon that tests start: Node 20 runs no TypeScript, and vitest lends its own loader
@@ -31,9 +31,22 @@ export interface MemoryMountOptions {
   readonly source?: string;
   readonly allowOther?: boolean;
   readonly refreshMs?: number;
-  /** The daemon's user; the directory is given to it. */
-  readonly uid?: number;
+  /** Run the daemon as {@link NOBODY}, in a mount namespace where all may open /dev/fuse. */
+  readonly unprivileged?: boolean;
 }
+
+/** An ordinary user. */
+export const NOBODY = 65534;
+
+/**
+ * Become an ordinary user who may mount: hosts let all open /dev/fuse (mode 0666), but containers
+ * and test machines may not. `$0` is a directory to put such a device into.
+ */
+const AS_NOBODY = `
+mount -t tmpfs -o mode=0755 devices "$0"
+mknod -m 0666 "$0/fuse" c 10 229
+mount --bind "$0/fuse" /dev/fuse
+exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups -- "$@"`;
 
 const alive = new Set<MemoryMount>();
 
@@ -44,9 +57,11 @@ export class MemoryMount {
   /** Standard error of the daemon, libfuse's own words among it. */
   stderr = '';
   readonly #answers = new Map<number, (answer: { value?: unknown; error?: string }) => void>();
+  readonly #home: string;
   #lastId = 0;
 
-  private constructor(directory: string, daemon: ChildProcess) {
+  private constructor(home: string, directory: string, daemon: ChildProcess) {
+    this.#home = home;
     this.directory = directory;
     this.daemon = daemon;
     daemon.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
@@ -73,15 +88,23 @@ export class MemoryMount {
   }
 
   /** Start the daemon only. */
-  static async startDaemon({ mountpoint, uid }: MemoryMountOptions = {}): Promise<MemoryMount> {
-    const directory = mountpoint ?? (await mkdtemp(join(tmpdir(), 'layoutfs-mount-')));
-    if (uid !== undefined) await run('chown', [String(uid), directory]);
+  static async startDaemon(options: MemoryMountOptions = {}): Promise<MemoryMount> {
+    const { mountpoint, unprivileged = false } = options;
+    const home = await mkdtemp(join(tmpdir(), 'layoutfs-mount-'));
+    const directory = mountpoint ?? join(home, 'mountpoint');
+    if (mountpoint === undefined) await mkdir(directory);
+    const asNobody = ['--mount', '--', 'sh', '-ec', AS_NOBODY, join(home, 'devices')];
+    if (unprivileged) {
+      await mkdir(join(home, 'devices'));
+      await chmod(home, 0o755);
+      await chown(directory, NOBODY, NOBODY);
+    }
     const daemon = fork(join(COMPILED, 'test/mount/support/memory-daemon.js'), {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       serialization: 'advanced',
-      ...(uid === undefined ? {} : { uid, gid: uid }),
+      ...(unprivileged ? { execPath: 'unshare', execArgv: [...asNobody, process.execPath] } : {}),
     });
-    const mount = new MemoryMount(directory, daemon);
+    const mount = new MemoryMount(home, directory, daemon);
     alive.add(mount);
     return mount;
   }
@@ -100,6 +123,13 @@ export class MemoryMount {
   /** A path below the mount. */
   path(...names: string[]): string {
     return join(this.directory, ...names);
+  }
+
+  /** Run a command as an ordinary user who sees what the daemon sees. */
+  async asNobody(program: string, ...args: string[]): Promise<string> {
+    const enter = ['-t', String(this.daemon.pid), '-m', '--', 'setpriv', '--clear-groups'];
+    const user = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--'];
+    return (await run('nsenter', [...enter, ...user, program, ...args])).stdout;
   }
 
   put(path: string, file: MemoryFile): Promise<void> {
@@ -125,6 +155,11 @@ export class MemoryMount {
 
   report(): Promise<Report> {
     return this.#send({ do: 'report' });
+  }
+
+  /** Let the daemon end by itself, if nothing keeps it. */
+  letGo(): Promise<void> {
+    return this.#send({ do: 'letGo' });
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -154,7 +189,7 @@ export class MemoryMount {
     for (const mount of (await readMountTable()).reverse()) {
       if (mount.mountpoint === this.directory) await run('umount', ['-l', this.directory]);
     }
-    await rm(this.directory, { recursive: true, force: true });
+    await rm(this.#home, { recursive: true, force: true });
   }
 }
 
