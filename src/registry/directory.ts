@@ -13,8 +13,8 @@ export interface Directory {
 export interface ReadDirectoryOptions {
   /** Only names that begin with this. */
   readonly startingWith?: string;
-  /** Stop after the first page, however many follow. */
-  readonly firstPageOnly?: boolean;
+  /** Stop after one page of at most this many names, however many follow. */
+  readonly firstNames?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface ReadDirectoryOptions {
 export async function readDirectory(
   store: ObjectStore,
   prefix: string,
-  { startingWith = '', firstPageOnly = false, signal }: ReadDirectoryOptions = {},
+  { startingWith = '', firstNames, signal }: ReadDirectoryOptions = {},
 ): Promise<Directory> {
   const objects = new Map<string, ObjectInfo>();
   const directories: string[] = [];
@@ -35,11 +35,12 @@ export async function readDirectory(
       prefix: prefix + startingWith,
       delimiter: '/',
       ...(token === undefined ? {} : { token }),
+      ...(firstNames === undefined ? {} : { limit: firstNames }),
       ...(signal === undefined ? {} : { signal }),
     });
     for (const object of page.objects) objects.set(object.key.slice(prefix.length), object);
     for (const below of page.prefixes) directories.push(below.slice(prefix.length, -1));
     token = page.next;
-  } while (token !== undefined && !firstPageOnly);
+  } while (token !== undefined && firstNames === undefined);
   return { objects, directories, complete: token === undefined };
 }

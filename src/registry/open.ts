@@ -107,7 +107,7 @@ async function lookAtPlain(
   root: string,
 ): Promise<{ listable: boolean; warnings: string[] }> {
   try {
-    const page = await readDirectory(store, root, { firstPageOnly: true, signal });
+    const page = await readDirectory(store, root, { firstNames: 10, signal });
     if (!isEmptyPage(page)) return { listable: true, warnings: [] };
     const message = `Nothing is stored below ${showPrefix(root)} of ${store.name}: check the bucket and the prefix.`;
     if (explicit !== undefined && mayBeEmpty !== true) throw new RootNotFoundError(message);

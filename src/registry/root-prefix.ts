@@ -17,7 +17,8 @@ export function directoryPrefix(root: string, path: string): string {
   return path === '' ? root : `${root}${path}/`;
 }
 
-/** A prefix as shown to people: without the trailing slash, and never empty. */
+/** A prefix as shown to people, in the form that {@link toPrefix} takes back; never empty. */
 export function showPrefix(prefix: string): string {
-  return prefix === '' ? '/' : prefix.slice(0, -1);
+  if (prefix === '') return '/';
+  return prefix === '/' ? '//' : prefix.slice(0, -1);
 }

@@ -4,6 +4,8 @@ import { readDirectory, type Directory } from '../directory.js';
 
 /** Detection must cost the same for ten repositories and for ten thousand. */
 const MAX_LISTS = 10;
+/** Some servers take long over a full page of directories, and these are enough to judge by. */
+const NAMES = 200;
 
 /**
  * First pages of directories, each listed once, at most ten in all. Every question of detection is
@@ -37,7 +39,7 @@ export class FirstPages {
     if (this.#left <= reserve) return undefined;
     this.#left -= 1;
     const page = await readDirectory(this.store, prefix, {
-      firstPageOnly: true,
+      firstNames: NAMES,
       startingWith,
       signal: this.signal,
     });

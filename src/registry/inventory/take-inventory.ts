@@ -1,6 +1,7 @@
 import { parseDigest, type Digest } from '../../oci/digest.js';
 import { isEmptyDigest } from '../../oci/empty.js';
 import { INDEX_FILE, OCI_LAYOUT_FILE } from '../../oci/layout.js';
+import { StoreError } from '../../store/errors.js';
 import type { ObjectInfo, ObjectStore } from '../../store/object-store.js';
 import { isFileName, isHiddenName, isPath, isPlainComponent } from '../names.js';
 import { parseBlobKey } from './blob-key.js';
@@ -38,7 +39,11 @@ export async function takeInventory(options: TakeInventoryOptions): Promise<Inve
   let keys = 0;
   let token: string | undefined;
   do {
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) {
+      throw new StoreError('Aborted', 'The registry was closed while its store was listed.', {
+        cause: signal.reason,
+      });
+    }
     const page = await store.list({
       prefix: root,
       ...(token === undefined ? {} : { token }),
