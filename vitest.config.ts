@@ -14,7 +14,15 @@ export default defineConfig({
       { test: { name: 'store', include: ['test/store/**/*.test.ts'], ...serial } },
       { test: { name: 'mount', include: ['test/mount/**/*.test.ts'], ...serial } },
       { test: { name: 'interop', include: ['test/interop/**/*.test.ts'], ...serial } },
-      { test: { name: 'fault', include: ['test/fault/**/*.test.ts'], ...serial } },
+      {
+        test: {
+          name: 'fault',
+          include: ['test/fault/**/*.test.ts'],
+          // One S3 server for all files; it takes longer to start than most of them to run.
+          globalSetup: ['test/fault/support/radosgw-setup.ts'],
+          ...serial,
+        },
+      },
     ],
   },
 });
