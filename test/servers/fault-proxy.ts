@@ -148,12 +148,12 @@ async function sendBody(
 ): Promise<void> {
   const start = Number(/^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1] ?? 0);
   const stop = faults.find((fault) => fault.kind === 'truncate' || fault.kind === 'hangMidBody');
+  const closed = once(response, 'close').catch(() => undefined);
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     const left = (stop?.after ?? Infinity) - seen.bytes;
     const part = flip(chunk, start + seen.bytes, faults).subarray(0, left);
     seen.bytes += part.length;
-    if (!response.write(part))
-      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(part)) await Promise.race([once(response, 'drain'), closed]);
     if (part.length === left) break;
   }
   if (stop?.kind === 'hangMidBody') return;

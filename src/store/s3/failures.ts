@@ -180,7 +180,7 @@ function denied({ verb, anonymous }: RequestContext): string {
 function missingCredentials({ message }: SdkError): string {
   return (
     `no usable credentials were found: ${SET_CREDENTIALS}, or write "anonymous=true" in it for a ` +
-    `public bucket (the SDK says: ${message.replace(/[.\s]+$/, '')})`
+    `public bucket (the SDK says: ${message})`
   );
 }
 
@@ -191,6 +191,10 @@ function noSuchBucket({ bucket }: RequestContext): string {
   );
 }
 
+function firstLine(message: string): string {
+  return (message.split('\n')[0] ?? '').replace(/[.\s]+$/, '');
+}
+
 function readSdkError(error: unknown): SdkError {
   const get = (value: unknown, key: string): unknown =>
     typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
@@ -199,7 +203,8 @@ function readSdkError(error: unknown): SdkError {
   const headers = get(get(error, '$response'), 'headers');
   return {
     name: text(get(error, 'name')) ?? 'Error',
-    message: text(get(error, 'message')) ?? String(error),
+    // The SDK adds lines of advice to programmers, which are no use here.
+    message: firstLine(text(get(error, 'message')) ?? String(error)),
     status: typeof status === 'number' ? status : undefined,
     region: text(get(headers, 'x-amz-bucket-region')) ?? text(get(error, 'Region')),
   };

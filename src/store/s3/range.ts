@@ -25,7 +25,7 @@ export function answeredRange(
   if (size === undefined || ContentRange !== undefined) {
     throw new StoreError(
       'Failed',
-      `The server sent ${what} without saying how long it is: is a proxy in between that changes answers?`,
+      `The server sent ${what} without saying how long it is: check for a proxy in between that changes answers.`,
     );
   }
   if (range === undefined) return { size, offset: 0, length: size, ignored: false };

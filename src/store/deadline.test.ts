@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { withDeadline } from './deadline.js';
+import { StoreError } from './errors.js';
+import type { GetResult, WritableObjectStore } from './object-store.js';
+
+const never = () => new Promise<never>(() => undefined);
+
+/** A driver that neither answers nor listens to aborts: the worst that can be wrapped. */
+const deaf: WritableObjectStore = {
+  name: 'file:///deaf',
+  capabilities: { conditionalGet: true, serverSideCopy: true },
+  list: never,
+  get: never,
+  head: never,
+  put: never,
+  delete: never,
+  copy: never,
+  close: () => Promise.resolve(),
+};
+
+const timeout = expect.objectContaining({ name: 'StoreError', code: 'Timeout' }) as StoreError;
+
+describe('withDeadline', () => {
+  const limited = withDeadline(deaf, { requestMs: 20, idleMs: 20, writeMs: 20 });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['list', () => limited.list({ prefix: '' })],
+    ['get', () => limited.get('a')],
+    ['head', () => limited.head('a')],
+    ['put', () => limited.put('a', new Uint8Array())],
+    ['delete', () => limited.delete('a')],
+    ['copy', () => limited.copy('a', 'b')],
+  ])('ends %s although the driver does not', async (_, request) => {
+    await expect(request()).rejects.toEqual(timeout);
+  });
+
+  it('ends a body although the driver does not, and cancels it', async () => {
+    let cancelled = 0;
+    let signal: AbortSignal | undefined;
+    const result: GetResult = {
+      info: { key: 'a', size: 2 },
+      offset: 0,
+      length: 2,
+      body: {
+        [Symbol.asyncIterator]: () => ({ next: never, return: never }),
+      },
+      cancel: () => cancelled++,
+    };
+    const stalling = withDeadline(
+      {
+        ...deaf,
+        get: (_, options) => {
+          signal = options?.signal;
+          return Promise.resolve(result);
+        },
+      },
+      { requestMs: 20, idleMs: 20 },
+    );
+    const { body } = await stalling.get('a');
+    await expect(body[Symbol.asyncIterator]().next()).rejects.toEqual(timeout);
+    expect(cancelled).toBe(1);
+    expect(signal?.aborted).toBe(true);
+  });
+
+  it('cancels an answer that comes too late', async () => {
+    let cancelled = 0;
+    const late = withDeadline(
+      {
+        ...deaf,
+        get: async () => {
+          await new Promise((resolve) => setTimeout(resolve, 60));
+          const info = { key: 'a', size: 0 };
+          const body = (async function* () {})();
+          return { info, offset: 0, length: 0, body, cancel: () => cancelled++ };
+        },
+      },
+      { requestMs: 20, idleMs: 20 },
+    );
+    await expect(late.get('a')).rejects.toEqual(timeout);
+    await expect.poll(() => cancelled).toBe(1);
+  });
+});
