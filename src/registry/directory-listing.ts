@@ -1,6 +1,7 @@
 import { isValidAlgorithm, isValidEncoded } from '../oci/digest.js';
 import { BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE } from '../oci/layout.js';
 import type { Directory } from './directory.js';
+import { isLayoutName } from './inventory/shadowed.js';
 import { isFileName, isHiddenName } from './names.js';
 import type { DirectoryListing } from './registry.js';
 
@@ -54,11 +55,6 @@ export function toListing(
     empty: directory.objects.size === 0 && directory.directories.length === 0,
     ignored: strangers.slice(0, MAX_TOLD).map((name) => prefix + name),
   };
-}
-
-/** Inside a repository these names are the layout's, whatever nested repository claims them. */
-function isLayoutName(name: string): boolean {
-  return name === BLOBS_DIRECTORY || name === INDEX_FILE || name === OCI_LAYOUT_FILE;
 }
 
 function isStrangeDirectory(name: string, inRepository: boolean, rules: ListingRules): boolean {

@@ -96,8 +96,13 @@ export interface ScanOptions {
 
 /** What a flat listing of the whole registry tells. */
 export interface RegistryScan {
-  /** Bytewise order. */
+  /** Those that directories show, bytewise order. */
   readonly repositories: readonly ScannedRepository[];
+  /**
+   * Repositories whose place another repository's `blobs`, `index.json` or `oci-layout` takes, so
+   * that they cannot be shown; bytewise order.
+   */
+  readonly shadowed: readonly string[];
   /** Digests of which only placeholders are stored, smallest first. */
   readonly lost: readonly LostBlob[];
   /** Directories that hold blobs but lack `index.json` or `oci-layout`, bytewise order. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
-import { BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE } from '../oci/layout.js';
 import { compareBytes } from './inventory/inventory.js';
+import { findShadowed, isLayoutName } from './inventory/shadowed.js';
 import type {
   BlobLocation,
   DirectoryListing,
@@ -24,8 +24,6 @@ export interface Route {
 }
 
 type Wanted = Pick<Descriptor, 'digest' | 'size'>;
-
-const LAYOUT_NAMES: readonly string[] = [BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE];
 
 /**
  * Several registries as one tree, as zot's `subPaths` make it: a name of two or more components is
@@ -72,9 +70,7 @@ export class RoutedRegistry implements Registry {
     const unreachable = own.children.map((name) => `${path}/${name}/`);
     return {
       ...(repository === undefined ? {} : { repository }),
-      children: below.children.filter(
-        (name) => repository === undefined || !LAYOUT_NAMES.includes(name),
-      ),
+      children: below.children.filter((name) => repository === undefined || !isLayoutName(name)),
       empty: own.empty && below.empty,
       ignored: [...own.ignored, ...unreachable, ...below.ignored],
     };
@@ -131,16 +127,20 @@ export class RoutedRegistry implements Registry {
       return {
         ...scan,
         repositories: scan.repositories.filter(({ name }) => isReached(name)),
+        shadowed: scan.shadowed.filter(isReached),
         incomplete: scan.incomplete.filter(isReached),
       };
     };
     const scans = await Promise.all([this.#default, ...this.#routes.values()].map(scanOne));
     const sum = (count: (scan: RegistryScan) => number): number =>
       scans.reduce((total, scan) => total + count(scan), 0);
+    const repositories = scans
+      .flatMap((scan) => scan.repositories)
+      .sort((a, b) => compareBytes(a.name, b.name));
+    const shadowed = findShadowed(repositories.map(({ name }) => name));
     return {
-      repositories: scans
-        .flatMap(({ repositories }) => repositories)
-        .sort((a, b) => compareBytes(a.name, b.name)),
+      repositories: repositories.filter(({ name }) => !shadowed.has(name)),
+      shadowed: [...scans.flatMap((scan) => scan.shadowed), ...shadowed].sort(compareBytes),
       lost: scans.flatMap(({ lost }) => lost).sort((a, b) => compareBytes(a.digest, b.digest)),
       incomplete: scans.flatMap(({ incomplete }) => incomplete).sort(compareBytes),
       keys: sum(({ keys }) => keys),

@@ -106,6 +106,9 @@ describe('repositories', () => {
       expect(listing.repository).toBeDefined();
       expect(listing.children).toEqual([]);
       expect(listing.ignored).toEqual([`a/${name}/`]);
+      const scan = await registry.scan();
+      expect(scan.repositories.map(({ name: shown }) => shown)).toEqual(['a']);
+      expect(scan.shadowed).toEqual([`a/${name}`]);
     },
   );
 
@@ -117,6 +120,7 @@ describe('repositories', () => {
     });
     expect(await walkRepositories(registry)).toEqual(['a']);
     expect(keys(registry.candidates('a', A))).toContain(blob('a', A));
+    expect((await registry.scan()).shadowed).toEqual([`a/${name}`]);
   });
 
   test('vector 38: markers of directories are nothing', async () => {
