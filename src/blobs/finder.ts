@@ -3,6 +3,7 @@ import type { Counters, CounterName } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import type { Digest } from '../oci/digest.js';
 import type { BlobLocation, Registry } from '../registry/registry.js';
+import { isUploadSession } from '../registry/upload-session.js';
 import { isStoreError } from '../store/errors.js';
 import type { GetResult } from '../store/object-store.js';
 import { BlobError } from './errors.js';
@@ -25,9 +26,6 @@ export interface FoundObject {
 
 /** Why one candidate was passed over. */
 type Refusal = 'absent' | 'placeholder' | 'wrong-size' | 'denied';
-
-/** Content type of an upload in progress that GCS shows as an object under its final key. */
-const UPLOAD_SESSION = 'application/x-docker-upload-session';
 
 const SOURCE_COUNTERS: Record<BlobLocation['source'], CounterName> = {
   repository: 'blobs.fromRepository',
@@ -161,11 +159,9 @@ export class BlobFinder {
         range: { offset: range.offset, length: Math.max(1, range.length) },
         ...(signal && { signal }),
       });
-      if (answer.info.size === name.size && answer.info.contentType !== UPLOAD_SESSION) {
-        return answer;
-      }
+      if (answer.info.size === name.size && !isUploadSession(answer.info)) return answer;
       answer.cancel();
-      if (answer.info.contentType === UPLOAD_SESSION) return 'absent';
+      if (isUploadSession(answer.info)) return 'absent';
       return answer.info.size === 0 ? this.#placeholder() : this.#wrongSize(location, name, answer);
     } catch (error) {
       if (isStoreError(error, 'NotFound')) return 'absent';
