@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withDeadline } from './deadline.js';
-import { StoreError } from './errors.js';
+import type { StoreError } from './errors.js';
 import type { GetResult, WritableObjectStore } from './object-store.js';
 
 const never = () => new Promise<never>(() => undefined);
@@ -70,7 +70,7 @@ describe('withDeadline', () => {
         get: async () => {
           await new Promise((resolve) => setTimeout(resolve, 60));
           const info = { key: 'a', size: 0 };
-          const body = (async function* () {})();
+          const body = { [Symbol.asyncIterator]: () => ({ next: never }) };
           return { info, offset: 0, length: 0, body, cancel: () => cancelled++ };
         },
       },

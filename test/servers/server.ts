@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,13 @@ const START_MS = 150_000;
 export async function startServer(script: 'radosgw.sh' | 'swift.sh'): Promise<S3Server> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const dir = await mkdtemp(join(tmpdir(), `layoutfs-${script.replace('.sh', '')}-`));
+  // Where a test run ends before it stops the server; the daemons would outlive it.
+  const stopLate = () => {
+    execFileSync(path, ['stop', dir]);
+  };
+  process.once('exit', stopLate);
   const stop = async () => {
+    process.off('exit', stopLate);
     await run(path, ['stop', dir]);
     await rm(dir, { recursive: true, force: true });
   };
