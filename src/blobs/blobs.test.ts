@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { flipBit, TamperingStore } from '../../test/support/tampering-store.js';
 import { Counters } from '../observe/counters.js';
@@ -254,6 +255,28 @@ describe('promise 1: nobody reads wrong bytes from start to end', () => {
     expect(first.close()).toBe(false);
     await expect(blobs.open(name)).rejects.toMatchObject({ code: 'mismatch' });
     expect(second.close()).toBe(false);
+    expect(same(await blobs.readAll(name), bytes)).toBe(true);
+  });
+
+  it('counts what handles were given that were opened at the same moment', async () => {
+    const { digest, size } = await putShared(randomBytes(2000));
+    const name = { repository: 'r', digest, size };
+    store.tamper = flipBit(7);
+    const [first, second] = await Promise.all([blobs.open(name), blobs.open(name)]);
+    await first.read(0, 1000);
+    await expect(second.read(1000, 1000)).rejects.toMatchObject({ code: 'mismatch' });
+  });
+
+  it('serves right bytes once the store has healed, whatever partial readers had been given', async () => {
+    const bytes = randomBytes(PART_SIZE + 100);
+    const { digest, size } = await putShared(bytes);
+    const name = { repository: 'r', digest, size };
+    store.tamper = flipBit(7);
+    const partial = await blobs.open(name);
+    await partial.read(0, 1000);
+    partial.close();
+    store.tamper = (_key, chunk) => chunk;
+    await sleep(60);
     expect(same(await blobs.readAll(name), bytes)).toBe(true);
   });
 

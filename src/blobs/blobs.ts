@@ -20,7 +20,10 @@ export interface BlobsOptions {
   readonly registry: Registry;
   /** Budget for parts in memory, in bytes. */
   readonly memoryBytes: number;
-  /** How long a found absence is believed without asking, in ms. */
+  /**
+   * How long a found absence is believed without asking, and how long parts of a blob that was
+   * never verified are kept for the next reader, in ms.
+   */
   readonly refreshMs: number;
   /** Longest wait of one open or read, in ms. */
   readonly deadlineMs: number;
@@ -40,6 +43,7 @@ export class Blobs implements ContentSource {
   readonly #log: Log;
   readonly #counters: Counters;
   readonly #deadlineMs: number;
+  readonly #refreshMs: number;
   readonly #finder: BlobFinder;
   readonly #fetcher: PartFetcher;
   readonly #cache: PartCache;
@@ -56,6 +60,7 @@ export class Blobs implements ContentSource {
     this.#log = options.log;
     this.#counters = options.counters;
     this.#deadlineMs = options.deadlineMs;
+    this.#refreshMs = options.refreshMs;
     this.#finder = new BlobFinder(options);
     this.#fetcher = new PartFetcher(this.#finder);
     this.#cache = new PartCache(options.memoryBytes);
@@ -69,15 +74,12 @@ export class Blobs implements ContentSource {
    */
   async open(name: BlobName, options: { foreign?: boolean } = {}): Promise<OpenBlob> {
     this.#counters.increment('blobs.open');
-    const content = this.#content(name);
-    if (content.hasPoisonedHandles) {
-      throw new BlobError(
-        'mismatch',
-        `The stored bytes of ${name.digest} do not hash to it, and readers still have it open.`,
-      );
-    }
     this.#assertReadable(name);
+    this.#forgetUnproven(this.#content(name));
     if (name.size > 0) await this.#ensurePresent(name, options.foreign ?? false);
+    // Only now: whoever opened it meanwhile must share one record of what was delivered.
+    const content = this.#content(name);
+    assertNotPoisoned(content);
     this.#open.set(content.id, content);
     return new OpenBlob(content, name.repository, {
       deadlineMs: this.#deadlineMs,
@@ -183,6 +185,13 @@ export class Blobs implements ContentSource {
     }
   }
 
+  /** What partial readers left of a bad blob would be in the next one's way, once it has healed. */
+  #forgetUnproven(content: BlobContent): void {
+    assertNotPoisoned(content);
+    if (content.isOpen || content.verified) return;
+    this.#cache.dropOlder(content.id, partCount(content.size), this.#refreshMs);
+  }
+
   async #ensurePresent(name: BlobName, foreign: boolean): Promise<void> {
     if (this.#finder.known(name)) return;
     if (this.#absences.isFresh(name)) {
@@ -234,6 +243,15 @@ export class Blobs implements ContentSource {
     this.#log.error({ ...name }, message);
     blobMismatch.publish({ ...name });
   }
+}
+
+/** @throws BlobError `mismatch` */
+function assertNotPoisoned(content: BlobContent): void {
+  if (!content.hasPoisonedHandles) return;
+  throw new BlobError(
+    'mismatch',
+    `The stored bytes of ${content.digest} do not hash to it, and readers still have it open.`,
+  );
 }
 
 function contentId(scope: string, name: Pick<BlobName, 'digest' | 'size'>): string {

@@ -9,19 +9,19 @@ export const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
  * asks (single flight).
  */
 export class PartCache {
-  readonly #parts: LRUCache<string, Uint8Array>;
+  readonly #parts: LRUCache<string, CachedPart>;
   readonly #fetching = new Map<string, Promise<Uint8Array>>();
 
   constructor(memoryBytes: number) {
     this.#parts = new LRUCache({
       maxSize: Math.max(1, memoryBytes),
-      sizeCalculation: (bytes) => bytes.byteLength + 200,
+      sizeCalculation: ({ bytes }) => bytes.byteLength + 200,
     });
   }
 
   /** The part, when it is in memory. */
   peek(content: string, index: number): Uint8Array | undefined {
-    return this.#parts.get(key(content, index));
+    return this.#parts.get(key(content, index))?.bytes;
   }
 
   /** The part from memory, from a fetch under way, or from `fetch`. */
@@ -38,7 +38,7 @@ export class PartCache {
       (bytes) => {
         if (this.#fetching.get(name) === entered) {
           this.#fetching.delete(name);
-          this.#parts.set(name, bytes);
+          this.#parts.set(name, { bytes, fetchedAt: performance.now() });
         }
         return bytes;
       },
@@ -58,10 +58,25 @@ export class PartCache {
     this.#parts.delete(key(content, index));
   }
 
+  /** Forget the parts of a content of `count` parts that were fetched more than `ms` ago. */
+  dropOlder(content: string, count: number, ms: number): void {
+    const before = performance.now() - ms;
+    for (let index = 0; index < count; index++) {
+      const part = this.#parts.peek(key(content, index));
+      if (part && part.fetchedAt < before) this.drop(content, index);
+    }
+  }
+
   /** Bytes held. */
   get bytes(): number {
     return this.#parts.calculatedSize;
   }
+}
+
+interface CachedPart {
+  readonly bytes: Uint8Array;
+  /** Milliseconds, monotonic. */
+  readonly fetchedAt: number;
 }
 
 function key(content: string, index: number): string {
