@@ -47,6 +47,7 @@ class LibfuseMount implements MountedFileSystem {
   readonly ended: Promise<void>;
   readonly #mountpoint: string;
   readonly #mount: Mount | undefined;
+  #hasEnded = false;
 
   constructor(
     mountpoint: string,
@@ -56,15 +57,22 @@ class LibfuseMount implements MountedFileSystem {
   ) {
     this.#mountpoint = mountpoint;
     this.#mount = mount?.fsType === FS_TYPE ? mount : undefined;
-    this.ended = session.ended.then(() => openFiles.releaseAll());
+    this.ended = session.ended.then(() => {
+      this.#hasEnded = true;
+      openFiles.releaseAll();
+    });
   }
 
   async unmount(): Promise<void> {
-    // Somebody may have unmounted ours, or mounted something over it.
-    const mounts = await readMountTable();
-    if (!mounts.some((mount) => mount.id === this.#mount?.id)) return this.#settle();
-    const top = topMount(mounts, this.#mountpoint);
-    if (top?.id !== this.#mount?.id) {
+    // Somebody may have unmounted ours, or mounted something over it. The kernel gives the number
+    // of a mount that is gone to another, so number and place must both be ours.
+    const mounts = (await readMountTable()).filter(
+      (mount) => mount.mountpoint === this.#mountpoint,
+    );
+    if (this.#hasEnded || !mounts.some((mount) => mount.id === this.#mount?.id)) {
+      return this.#settle();
+    }
+    if (topMount(mounts, this.#mountpoint)?.id !== this.#mount?.id) {
       throw new MountError(
         `Another file system is mounted over ${this.#mountpoint}; unmount that first with: umount ${this.#mountpoint}`,
       );
@@ -82,7 +90,11 @@ class LibfuseMount implements MountedFileSystem {
   }
 }
 
-/** libfuse says why only on standard error; find out what is wrong, as far as we can. */
+/**
+ * Find out why libfuse refused, as far as we can. It tells us nothing: for root it writes the reason
+ * to standard error; for others `fusermount` does, but Node lets no program that it does not start
+ * itself inherit that.
+ */
 async function explainRefusal(
   mountpoint: string,
   options: TransportOptions,
@@ -92,8 +104,16 @@ async function explainRefusal(
   if (!(await isWritable(mountpoint))) {
     problems.push('You may not write to the mountpoint: choose a directory of your own.');
   }
-  const why = problems.length > 0 ? problems.join(' ') : 'Its own words are on standard error.';
-  return new MountError(`libfuse could not mount on ${mountpoint}. ${why}`, { cause });
+  if (problems.length === 0) {
+    problems.push(
+      process.getuid?.() === 0
+        ? 'Its reason is on standard error.'
+        : 'The program fusermount refused; common reasons are a mountpoint that belongs to another user, and "mount_max" in /etc/fuse.conf.',
+    );
+  }
+  return new MountError(`libfuse could not mount on ${mountpoint}. ${problems.join(' ')}`, {
+    cause,
+  });
 }
 
 async function isWritable(path: string): Promise<boolean> {

@@ -92,11 +92,20 @@ export class MemoryMount {
     const { mountpoint, unprivileged = false } = options;
     const home = await mkdtemp(join(tmpdir(), 'layoutfs-mount-'));
     const directory = mountpoint ?? join(home, 'mountpoint');
+    await chmod(home, 0o755);
     if (mountpoint === undefined) await mkdir(directory);
-    const asNobody = ['--mount', '--', 'sh', '-ec', AS_NOBODY, join(home, 'devices')];
+    const asNobody = [
+      '--mount',
+      '--propagation',
+      'slave',
+      '--',
+      'sh',
+      '-ec',
+      AS_NOBODY,
+      join(home, 'devices'),
+    ];
     if (unprivileged) {
       await mkdir(join(home, 'devices'));
-      await chmod(home, 0o755);
       await chown(directory, NOBODY, NOBODY);
     }
     const daemon = fork(join(COMPILED, 'test/mount/support/memory-daemon.js'), {
