@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Handshake, parseHandshake, READY_FD } from './handshake.js';
 import { readTail } from './log-tail.js';
+import { makeDirectory } from './make-directory.js';
 
 export interface BackgroundRequest {
   /** The program and its arguments, such that it stays in the foreground and shakes hands. */
@@ -22,7 +23,7 @@ export interface BackgroundRequest {
  * @throws Error with the tail of the log when it dies or hangs without a word
  */
 export async function startInBackground(request: BackgroundRequest): Promise<Handshake> {
-  await mkdir(dirname(request.logFile), { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(request.logFile), 0o700);
   const log = await open(request.logFile, 'a', 0o600);
   try {
     const { size: logStart } = await log.stat();

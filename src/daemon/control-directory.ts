@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runtimeDirs, type User } from '../config/directories.js';
+import { makeDirectory } from './make-directory.js';
 
 /** Linux's sockaddr_un holds 108 bytes, the last of them a NUL (unix(7)). */
 const MAX_SOCKET_PATH = 107;
@@ -59,7 +60,7 @@ function mountpointHash(mountpoint: string): string {
  */
 async function whyUnusable(directory: string, user: User): Promise<string | undefined> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     const { uid, mode } = await lstat(directory);
     if (!isDirectory(mode)) return `${directory} is not a directory`;
     if (uid !== user.uid) return `${directory} belongs to user ${uid}`;

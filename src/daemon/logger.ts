@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { dirname } from 'node:path';
 import pino from 'pino';
 import type { Log } from '../observe/log.js';
 import { JournalStream } from './journal.js';
 import { formatForJournal, formatForPerson } from './log-line.js';
+import { makeDirectory } from './make-directory.js';
 
 /** `stderr`, `journal`, or the absolute path of a file. */
 export type LogDestination = 'stderr' | 'journal' | (string & {});
@@ -66,21 +69,18 @@ async function journalLogger(level: string): Promise<Logger> {
 }
 
 async function fileLogger(path: string, level: string): Promise<Logger> {
-  // Written at once: what was logged just before a crash is what its reader needs.
-  const file = pino.destination({ dest: path, append: true, mkdir: true, sync: true, mode: 0o600 });
-  await new Promise<void>((resolve, reject) => {
-    file.once('ready', resolve);
-    file.once('error', (error: Error) => {
-      reject(
-        new Error(
-          `The log file ${path} cannot be written (${error.message}): name another with --log.`,
-          {
-            cause: error,
-          },
-        ),
-      );
-    });
-  });
+  let file;
+  try {
+    await makeDirectory(dirname(path), 0o700);
+    // Written at once: what was logged just before a crash is what its reader needs.
+    file = pino.destination({ dest: path, append: true, sync: true, mode: 0o600 });
+    await once(file, 'ready');
+  } catch (error) {
+    throw new Error(
+      `The log file ${path} cannot be written (${(error as Error).message}): name another with --log.`,
+      { cause: error },
+    );
+  }
   // A full disk must not end a mount that can still be read.
   file.on('error', () => undefined);
   return {

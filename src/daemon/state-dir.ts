@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { link, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from './make-directory.js';
 
 const KEY_BYTES = 32;
 
@@ -13,9 +14,7 @@ export const INODE_KEY_FILE = 'inode-key';
  */
 export async function ensureStateDir(path: string): Promise<void> {
   try {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 });
-    // The umask may have taken bits away that the owner needs.
-    if (made !== undefined) await chmod(path, 0o700);
+    await makeDirectory(path, 0o700);
   } catch (error) {
     throw new Error(
       `The state directory ${path} cannot be made (${(error as Error).message}): name another with --state-dir.`,

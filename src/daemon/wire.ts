@@ -17,9 +17,17 @@ export interface WiredSource extends OpenedSource {
  * @throws as {@link openSource}
  */
 export async function wire(request: SourceRequest, inodeKey: Buffer): Promise<WiredSource> {
-  const { options, log, counters } = request;
-  const selection = new RepositoryFilter(options);
-  const opened = await openSource(request);
+  const selection = new RepositoryFilter(request.options);
+  return wireOpened(await openSource(request), selection, request, inodeKey);
+}
+
+/** The floors above the registry, over a source that is open already. */
+export function wireOpened(
+  opened: OpenedSource,
+  selection: RepositoryFilter,
+  { options, log, counters }: Pick<SourceRequest, 'options' | 'log' | 'counters'>,
+  inodeKey: Buffer,
+): WiredSource {
   const { registry } = opened;
   const shared = {
     registry,
