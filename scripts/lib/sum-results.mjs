@@ -1,10 +1,12 @@
 // @ts-check
 /**
- * Sum vitest's JSON results: `node sum-results.mjs OTHER-FAILURES FILE...`. Prints what failed or
- * did not run, then `N passed, N failed`; exits 1 if anything failed.
+ * Sum vitest's JSON results: `node sum-results.mjs FILE... [--failed=WHAT]...`, where each WHAT is
+ * something else that failed. Prints what failed or did not run, then `N passed, N failed`; exits 1
+ * if anything failed.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
 
 /**
  * What we read of vitest's JSON reporter (https://vitest.dev/guide/reporters#json-reporter).
@@ -13,10 +15,14 @@ import { basename } from 'node:path';
  * @typedef {{ success?: boolean, testResults?: File[] }} Result
  */
 
-const [otherFailures = '0', ...files] = process.argv.slice(2);
+const { positionals: files, values } = parseArgs({
+  allowPositionals: true,
+  options: { failed: { type: 'string', multiple: true, default: [] } },
+});
 let passed = 0;
-let failed = Number(otherFailures);
+let failed = values.failed.length;
 let skipped = 0;
+for (const what of values.failed) console.log(`failed: ${what}`);
 
 for (const file of files) {
   const project = basename(file, '.json');
