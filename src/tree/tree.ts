@@ -1,4 +1,5 @@
 import type { Blobs } from '../blobs/blobs.js';
+import { isBlobError } from '../blobs/errors.js';
 import type { Catalog } from '../catalog/catalog.js';
 import { join } from '../catalog/directories.js';
 import type { Log } from '../observe/log.js';
@@ -93,7 +94,15 @@ export class Tree implements FileSystem {
   }
 
   read(handle: number, offset: number, length: number): Promise<Uint8Array> {
-    return this.#guard(() => this.#handles.get(handle).read(offset, length));
+    return this.#guard(async () => {
+      try {
+        return await this.#handles.get(handle).read(offset, length);
+      } catch (cause) {
+        // Lost while it is open: no program expects a read to say that there is no such file.
+        if (!isBlobError(cause, 'absent')) throw cause;
+        throw new ErrnoError('EIO', cause.message, { cause });
+      }
+    });
   }
 
   release(handle: number): ReleasedFile {
