@@ -54,3 +54,10 @@ async function zotBuckets(): Promise<Bucket[]> {
   }
   return buckets;
 }
+
+/** @throws Error when there is none of this name. */
+export function bucketNamed(name: string): Bucket {
+  const found = BUCKETS.find((bucket) => bucket.name === name);
+  if (found === undefined) throw new Error(`There is no bucket called "${name}".`);
+  return found;
+}
