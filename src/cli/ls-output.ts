@@ -14,6 +14,7 @@ export interface RepositoriesListing {
   readonly source: string;
   readonly registry: string;
   readonly repositories: readonly ScannedRepository[];
+  readonly shadowed: readonly string[];
   readonly incomplete: readonly string[];
   readonly lost: readonly LostDigest[];
 }
@@ -30,11 +31,16 @@ export interface RepositoryListing {
 export function renderRepositories(listing: RepositoriesListing): string {
   const names = listing.repositories.map(({ name }) => `${name === '' ? '/' : name}\n`);
   const parts = [`${names.join('')}${count(names.length, 'repository', 'repositories')}\n`];
-  if (listing.incomplete.length > 0) {
-    parts.push(
-      `\nNo repositories, for they lack index.json or oci-layout, but they hold blobs:\n${indent(listing.incomplete)}`,
-    );
-  }
+  parts.push(
+    renderSection(
+      "Cannot be shown, for another repository's blobs, index.json or oci-layout is in their place",
+      listing.shadowed,
+    ),
+    renderSection(
+      'No repositories, for they lack index.json or oci-layout, though they hold blobs',
+      listing.incomplete,
+    ),
+  );
   parts.push(renderLost(listing.lost, true));
   return parts.join('');
 }
@@ -84,6 +90,9 @@ function renderLost(lost: readonly LostDigest[], withRepositories: boolean): str
   const what = lost.length === 1 ? '1 digest has' : `${lost.length} digests have`;
   return `\nLost: ${what} no bytes anywhere in this store. Push the images again to restore them:\n${indent(lines)}`;
 }
+
+const renderSection = (title: string, lines: readonly string[]) =>
+  lines.length === 0 ? '' : `\n${title}:\n${indent(lines)}`;
 
 const indent = (lines: readonly string[]) => lines.map((line) => `  ${line}\n`).join('');
 

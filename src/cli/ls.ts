@@ -46,13 +46,21 @@ async function listRepositories(
   const scan = await scanWithProgress(registry.scan.bind(registry), new Progress(terminal));
   const repositories = scan.repositories.filter((one) => filter.accepts(one.name));
   const incomplete = scan.incomplete.filter((one) => filter.accepts(one));
+  const shadowed = scan.shadowed.filter((one) => filter.accepts(one));
   const lost = scan.lost
     .map(({ digest, directories }) => ({
       digest,
       repositories: directories.filter((one) => filter.accepts(one)),
     }))
     .filter((one) => one.repositories.length > 0);
-  const listing = { source: name, registry: registry.description, repositories, incomplete, lost };
+  const listing = {
+    source: name,
+    registry: registry.description,
+    repositories,
+    shadowed,
+    incomplete,
+    lost,
+  };
   terminal.out(
     json ? `${JSON.stringify({ ...listing, warnings }, null, 2)}\n` : renderRepositories(listing),
   );

@@ -3,7 +3,13 @@ import { isBlobError } from '../blobs/errors.js';
 import { walkClosure } from '../oci/closure.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
-import { DocumentError, parseIndex, parseManifest, type ParsedManifest } from '../oci/document.js';
+import {
+  DocumentError,
+  type ParsedIndex,
+  parseIndex,
+  parseManifest,
+  type ParsedManifest,
+} from '../oci/document.js';
 import { isIndexType, isManifestType } from '../oci/media-types.js';
 import type { Registry } from '../registry/registry.js';
 import { formatPlatform, type Platform, readPlatform } from './image-platform.js';
@@ -49,7 +55,7 @@ export interface ReadOptions {
 /**
  * Read a repository's `index.json`, every manifest it reaches, and the configs of images that name
  * no platform in their descriptor. Undefined: there is no such repository.
- * @throws StoreError, BlobError `unavailable`, DocumentError when `index.json` is no image index
+ * @throws StoreError, BlobError `unavailable`, Error when `index.json` is no image index
  */
 export async function readRepository(
   repository: string,
@@ -57,7 +63,7 @@ export async function readRepository(
 ): Promise<RepositoryContents | undefined> {
   const document = await registry.readIndex(repository, { maxBytes: MAX_INDEX_BYTES });
   if (document === undefined || document === 'unchanged') return undefined;
-  const { descriptors, ignored } = parseIndex(document.bytes);
+  const { descriptors, ignored } = parse(repository, document.bytes);
   const reader = new DocumentReader(repository, blobs, onProgress);
   const closure = await walkClosure(descriptors, (descriptor) => reader.children(descriptor));
   const images: ListedImage[] = [];
@@ -73,6 +79,17 @@ export async function readRepository(
     absent: reader.absent,
     malformed: ignored,
   };
+}
+
+/** @throws Error naming the repository whose `index.json` is broken */
+function parse(repository: string, bytes: Uint8Array): ParsedIndex {
+  try {
+    return parseIndex(bytes);
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    const name = repository === '' ? '/' : repository;
+    throw new Error(`index.json of ${name} cannot be read: ${error.message}`, { cause: error });
+  }
 }
 
 async function describe(descriptor: Descriptor, reader: DocumentReader): Promise<ListedImage> {
