@@ -30,7 +30,10 @@ test('an ordinary user mounts, reads and unmounts; root is not let in', async ()
   const asRoot = ['-t', String(mount.daemon.pid), '-m', '--', 'cat', mount.path('dir/file')];
   await expect(run('nsenter', asRoot)).rejects.toThrow(/Permission denied/);
 
-  const ended = mount.waitForEnd();
+  let hasEnded = false;
+  const ended = mount.waitForEnd().then(() => (hasEnded = true));
+  await mount.report();
+  expect(hasEnded).toBe(false);
   await mount.unmount();
   await ended;
   expect(await mount.asNobody('cat', '/proc/self/mounts')).not.toContain(mount.directory);

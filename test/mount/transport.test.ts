@@ -12,6 +12,7 @@ import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-moun
 
 const run = promisify(execFile);
 const NOBODY = 65534;
+const MANY = 3000;
 const big = randomBytes(3 * 1024 * 1024 + 777);
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const SOURCE = 's3://bucket,ro\\/pre fix';
@@ -39,12 +40,16 @@ beforeAll(async () => {
       '/repo/blobs/small': { content: Buffer.from('small') },
       '/repo/blobs/empty': { content: Buffer.alloc(0) },
       '/repo/blobs/ünï cödé': { content: Buffer.from('name') },
+      '/huge': { content: Buffer.from('the end'), zerosBefore: 5 * 2 ** 32 },
       '/bad/open': { content: Buffer.from('x'), failOpen: 'EACCES' },
       '/bad/read': { content: Buffer.from('x'), failRead: 'EIO' },
       '/bad/bug': { content: Buffer.from('x'), failRead: 'bug' },
     },
     { source: SOURCE, allowOther: true, refreshMs: 1000 },
   );
+  for (let index = 0; index < MANY; index += 1) {
+    await mount.put(`/many/${'n'.repeat(100)}-${index}`, { content: Buffer.from('x') });
+  }
 });
 afterAll(async () => {
   await disposeMounts();
@@ -80,6 +85,11 @@ describe('attributes', () => {
     expect(await python(code)).toEqual(["[('blobs', True, False), ('index.json', False, True)]"]);
   });
 
+  test('a directory of thousands of entries is listed whole, also by two at once', async () => {
+    const out = await sh('cd "$1/many"; ls -f | wc -l & ls -l | tail -n +2 | wc -l; wait');
+    expect(out.trim().split('\n').sort()).toEqual([String(MANY), String(MANY + 2)]);
+  });
+
   test('df and the mount table name the source', async () => {
     expect(await sh('df --output=source,itotal "$1" | tail -1')).toMatch(
       /^s3:\/\/bucket,ro\\\/pre fix +12345$/m,
@@ -109,6 +119,11 @@ describe('reading', () => {
   test('a tree is copied entire, and compares equal', async () => {
     await sh('cp -a "$1/repo" "$2/tree"; diff -r "$1/repo" "$2/tree"; chmod -R u+w "$2/tree"');
     expect(await sh('stat -c %Y "$2/tree/index.json"')).toBe('981173106\n');
+  });
+
+  test('beyond 4 GiB', async () => {
+    const script = `stat -c %s "$1/huge"; tail -c 11 "$1/huge" | tr '\\0' .`;
+    expect(await sh(script)).toBe(`${5 * 2 ** 32 + 7}\n....the end`);
   });
 
   test('eight readers at once', async () => {

@@ -37,7 +37,6 @@ export interface FuseOperations {
 /** An instance of the class that the package exports; the members with `_` are its private ones. */
 export interface FuseNative {
   readonly _handlers: unknown[];
-  readonly _malloc: (size: number) => Buffer;
   _getImplementedArray(): Uint32Array;
   /** Answers `fgetattr` through `getattr`, without the handle, unless replaced. */
   _op_fgetattr: (
@@ -67,6 +66,7 @@ export interface FuseBinding {
     options: string,
     thread: Buffer,
     context: FuseNative,
+    /** Called for each new thread of libfuse; the memory must stay for as long as the session. */
     malloc: (size: number) => Buffer,
     handlers: unknown[],
     implemented: Uint32Array,

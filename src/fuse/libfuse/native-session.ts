@@ -34,6 +34,9 @@ export class NativeSession {
    * Mount, and answer when the kernel talks to us.
    * @param mountpoint absolute path of a directory
    * @param options libfuse's `-o...` argument
+   * @param onThread told how many threads libfuse has made so far. It ends a thread when more than
+   *   ten are idle, and makes another when none is; fuse-native keeps the memory and the wake-up
+   *   handle of each for ever, and Node walks all handles at every request
    * @throws MountError
    */
   static async start(
@@ -41,6 +44,7 @@ export class NativeSession {
     mountpoint: string,
     options: string,
     operations: FuseOperations,
+    onThread: (count: number) => void,
   ): Promise<NativeSession> {
     if (Buffer.byteLength(mountpoint) > MAX_MOUNTPOINT_BYTES) {
       throw new MountError(
@@ -68,6 +72,14 @@ export class NativeSession {
       });
     };
 
+    const threads: Buffer[] = [];
+    const malloc = (size: number): Buffer => {
+      const memory = Buffer.alloc(size);
+      threads.push(memory);
+      onThread(threads.length);
+      return memory;
+    };
+
     const before = await openDevices();
     const thread = Buffer.alloc(binding.sizeof_fuse_thread_t);
     binding.fuse_native_mount(
@@ -75,13 +87,18 @@ export class NativeSession {
       options,
       thread,
       fuse,
-      fuse._malloc,
+      malloc,
       fuse._handlers,
       fuse._getImplementedArray(),
     );
     const device = (await openDevices()).find((fd) => !before.includes(fd));
     await withDeadline(init, INIT_DEADLINE_MS, mountpoint);
 
+    if (device === undefined) {
+      throw new MountError(
+        `libfuse mounted on ${mountpoint}, but its /dev/fuse is not among our open files, so that the end of the mount could not be seen; unmount it with: umount -l ${mountpoint}`,
+      );
+    }
     const ended = deviceClosed(device).then(() => {
       // libfuse's wake-up handle would keep the event loop alive for ever.
       binding.fuse_native_unmount(mountpoint, thread);
@@ -96,8 +113,8 @@ export class NativeSession {
  * ended; fuse-native tells nobody. Comparing the table of mounts would be wrong: a detached mount is
  * not in it, but still read by those who have files open.
  */
-async function deviceClosed(fd: string | undefined): Promise<void> {
-  while (fd !== undefined && (await isDevice(fd))) {
+async function deviceClosed(fd: string): Promise<void> {
+  while (await isDevice(fd)) {
     await new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));
   }
 }

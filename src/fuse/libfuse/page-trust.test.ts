@@ -152,11 +152,14 @@ describe('no interleaving gives a reader an unverified page of former times', ()
     answer: number;
   }
 
+  // One for all histories, each of which has a path of its own: making one takes a while.
+  const trust = new PageTrust(10);
+
   /** @returns how many opens kept a page, for the test to know that the model does something */
   function play(seed: number): number {
     const random = generator(seed);
     const below = (n: number): number => Math.floor(random() * n);
-    const trust = new PageTrust(10);
+    const path = `/history/${seed}`;
     const node = { cacheValid: false, mtime: 0 };
     const cache = new Map<number, Handle>();
     const handles: Handle[] = [];
@@ -221,7 +224,7 @@ describe('no interleaving gives a reader an unverified page of former times', ()
       if (action === 0 && busy.length < 4) {
         const right = below(3) > 0;
         handles.push({
-          pages: trust.opened(PATH, 7, right && below(2) === 0),
+          pages: trust.opened(path, 7, right && below(2) === 0),
           right,
           openedAt: now,
           releasedAt: Infinity,

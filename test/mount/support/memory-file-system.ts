@@ -14,6 +14,8 @@ import {
 /** What a file of a {@link MemoryFileSystem} is and does. */
 export interface MemoryFile {
   readonly content: Uint8Array;
+  /** Zeros before the content, to make a file large at no cost. */
+  readonly zerosBefore?: number;
   /** ms; default 2001-02-03T04:05:06.789Z. */
   readonly mtime?: number;
   /** What `open` says; default true. */
@@ -116,7 +118,7 @@ export class MemoryFileSystem implements FileSystem {
     if (file.readDelay !== undefined) await new Promise((end) => setTimeout(end, file.readDelay));
     if (file.failRead === 'bug') throw new TypeError('a bug, as told');
     if (file.failRead !== undefined) throw new ErrnoError(file.failRead, 'As told.');
-    return file.content.subarray(offset, offset + length);
+    return contentOf(file, offset, length);
   }
 
   release(handle: number): ReleasedFile {
@@ -174,9 +176,16 @@ function attributesOf(node: Node): Attributes {
     : {
         ino,
         kind: 'file',
-        size: file.content.length,
+        size: (file.zerosBefore ?? 0) + file.content.length,
         permissions: 0o444,
         nlink: 1,
         mtime: file.mtime ?? MTIME,
       };
+}
+
+function contentOf({ content, zerosBefore = 0 }: MemoryFile, offset: number, length: number) {
+  const zeros = Math.min(length, Math.max(0, zerosBefore - offset));
+  const start = Math.max(0, offset - zerosBefore);
+  const rest = content.subarray(start, start + length - zeros);
+  return zeros === 0 ? rest : Buffer.concat([Buffer.alloc(zeros), rest]);
 }
