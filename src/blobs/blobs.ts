@@ -111,7 +111,12 @@ export class Blobs implements ContentSource {
 
   /** Whether a directory should leave the blob out: it was found absent. No request. */
   isKnownAbsent(name: BlobName): boolean {
-    return this.#absences.isKnown(name);
+    if (!this.#absences.isKnown(name)) return false;
+    const id = contentId(this.#registry.scope(name.repository), name);
+    // Somebody has read it through another repository since, so it is there.
+    if ((this.#open.get(id) ?? this.#verified.get(id))?.verified !== true) return true;
+    this.#absences.remove(name);
+    return false;
   }
 
   /** Lost blobs found so far. */

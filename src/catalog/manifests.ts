@@ -17,13 +17,22 @@ const DESCRIPTOR_WEIGHT = 300;
  * through the blob reader, whose memory a reader of the same manifest shares) and kept parsed.
  */
 export class Manifests {
+  /** How long a manifest that could not be read is not worth another attempt, in ms. */
+  readonly retryMs: number;
   readonly #blobs: Blobs;
   readonly #log: Log;
   readonly #counters: Counters;
   readonly #children: LRUCache<string, readonly Descriptor[]>;
   readonly #reading = new Map<string, Promise<readonly Descriptor[] | undefined>>();
 
-  constructor(options: { blobs: Blobs; memoryBytes: number; log: Log; counters: Counters }) {
+  constructor(options: {
+    blobs: Blobs;
+    refreshMs: number;
+    memoryBytes: number;
+    log: Log;
+    counters: Counters;
+  }) {
+    this.retryMs = options.refreshMs;
     this.#blobs = options.blobs;
     this.#log = options.log;
     this.#counters = options.counters;
@@ -65,7 +74,7 @@ export class Manifests {
     const { digest, size, mediaType } = manifest;
     if (size > MAX_MANIFEST_BYTES) {
       this.#log.warn({ repository, digest, size }, 'A manifest is too large to be followed.');
-      return undefined;
+      return [];
     }
     try {
       const bytes = await this.#blobs.readAll({ repository, digest, size });

@@ -26,7 +26,10 @@ export class Membership {
   readonly #walkable = new Map<Digest, Descriptor>();
   readonly #waiting = new Map<Digest, ((member: Member) => void)[]>();
   #walking: Promise<void> | undefined;
-  #complete = false;
+  #walked = false;
+  /** Manifests that could not be read when the walk came by; others may follow from them. */
+  #unread: readonly Descriptor[] = [];
+  #walkedAt = 0;
 
   constructor(repository: string, roots: readonly Descriptor[], manifests: Manifests) {
     this.#repository = repository;
@@ -46,7 +49,7 @@ export class Membership {
    */
   async find(digest: Digest): Promise<Member | undefined> {
     const known = this.#known(digest) ?? this.#expandFromMemory(digest);
-    if (known || this.#complete) return known;
+    if (known || this.#isComplete) return known;
     return (await this.#readWanted(digest)) ?? this.#findByWalking(digest);
   }
 
@@ -55,14 +58,21 @@ export class Membership {
    * @throws BlobError `unavailable`
    */
   async all(): Promise<readonly Member[]> {
-    if (!this.#complete) await this.#walk();
+    if (!this.#isComplete) await this.#walk();
     return [...this.#members.values()];
+  }
+
+  /** Manifests that could not be read are asked for again now and then: they may be restored. */
+  get #isComplete(): boolean {
+    if (!this.#walked) return false;
+    if (this.#unread.length === 0) return true;
+    return performance.now() - this.#walkedAt < this.#manifests.retryMs;
   }
 
   #known(digest: Digest): Member | undefined {
     const member = this.#members.get(digest);
     const manifest = member && this.#walkable.get(digest);
-    if (manifest && !this.#complete) this.#wanted.set(digest, manifest);
+    if (manifest && !this.#walked) this.#wanted.set(digest, manifest);
     return member;
   }
 
@@ -112,12 +122,18 @@ export class Membership {
   }
 
   async #walkOnce(): Promise<void> {
-    await walkClosure(
-      this.#roots,
-      (manifest) => this.#manifests.children(this.#repository, manifest),
-      { onDescriptor: (descriptor) => this.#add(descriptor) },
-    );
-    this.#complete = true;
+    const unread: Descriptor[] = [];
+    const readManifest = async (manifest: Descriptor) => {
+      const children = await this.#manifests.children(this.#repository, manifest);
+      if (children === undefined) unread.push(manifest);
+      return children;
+    };
+    await walkClosure(this.#walked ? this.#unread : this.#roots, readManifest, {
+      onDescriptor: (descriptor) => this.#add(descriptor),
+    });
+    this.#unread = unread;
+    this.#walkedAt = performance.now();
+    this.#walked = true;
     this.#wanted.clear();
     this.#walkable.clear();
   }
