@@ -3,9 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveOptions } from '../../src/config/resolve.js';
-import { wire, type WiredSource } from '../../src/daemon/wire.js';
+import { RepositoryFilter } from '../../src/config/repository-filter.js';
+import { registryOptions, type SourceRequest } from '../../src/daemon/open-source.js';
+import { HealthRecord } from '../../src/daemon/store-health.js';
+import { wire, type WiredSource, wireOpened } from '../../src/daemon/wire.js';
 import { Counters } from '../../src/observe/counters.js';
 import type { Log } from '../../src/observe/log.js';
+import { openRegistry } from '../../src/registry/open.js';
+import type { ObjectStore } from '../../src/store/object-store.js';
 import {
   type Attributes,
   type Entry,
@@ -44,6 +49,36 @@ export class TreeView {
     source: string | undefined,
     options: Readonly<Record<string, unknown>> = {},
   ): Promise<TreeView> {
+    return TreeView.#make(options, (request, key) => wire({ ...request, source }, key));
+  }
+
+  /** Open what lies at `prefix` of a store that is open already, such as one that misbehaves. */
+  static async over(
+    store: ObjectStore,
+    prefix: string,
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<TreeView> {
+    return TreeView.#make(options, async (request, key) => {
+      const { registry: kind, root, sharedBlobDir } = request.options;
+      const selection = new RepositoryFilter(request.options);
+      const common = registryOptions({ ...request, source: undefined });
+      const registry = await openRegistry({ ...common, store, prefix, kind, root, sharedBlobDir });
+      const opened = {
+        name: store.name,
+        registry,
+        warnings: registry.warnings,
+        places: [{ store, prefix }],
+        health: new HealthRecord(),
+        close: () => store.close(),
+      };
+      return wireOpened(opened, selection, request, key);
+    });
+  }
+
+  static async #make(
+    options: Readonly<Record<string, unknown>>,
+    wireUp: (request: Omit<SourceRequest, 'source'>, key: Buffer) => Promise<WiredSource>,
+  ): Promise<TreeView> {
     const stateDir = await mkdtemp(join(tmpdir(), 'layoutfs-view-'));
     const counters = new Counters();
     const lines: LoggedLine[] = [];
@@ -58,14 +93,8 @@ export class TreeView {
       Object.entries(options).map(([name, value]) => [name, { value, origin: `--${name}` }]),
     );
     try {
-      const request = {
-        source,
-        options: await resolveOptions(written, {}),
-        stateDir,
-        log,
-        counters,
-      };
-      const wired = await wire(request, randomBytes(32));
+      const request = { options: await resolveOptions(written, {}), stateDir, log, counters };
+      const wired = await wireUp(request, randomBytes(32));
       return new TreeView(wired, counters, lines, stateDir);
     } catch (error) {
       await rm(stateDir, { recursive: true, force: true });
@@ -156,6 +185,18 @@ export class TreeView {
       found.push(...(await this.repositories(path === '' ? name : `${path}/${name}`)));
     }
     return found.sort();
+  }
+
+  /** Every directory outside of `blobs/` of repositories, the root left out, found by walking. */
+  async directories(path = ''): Promise<string[]> {
+    const entries = await this.#at(path, ({ ino }) => this.fileSystem.readdir(ino));
+    const isRepository = entries.some(({ name }) => name === 'index.json');
+    const found: string[] = path === '' ? [] : [path];
+    for (const { name, attributes } of entries) {
+      if (attributes.kind !== 'directory' || (isRepository && name === 'blobs')) continue;
+      found.push(...(await this.directories(path === '' ? name : `${path}/${name}`)));
+    }
+    return found;
   }
 
   /** Walk to a path as the kernel does, and give all references back. */
