@@ -62,7 +62,7 @@ function healthWord({ state, store, staleIndexes, unresolved }: MountStatus): st
   const words: string[] = [state];
   if (!store.healthy) words.push('store failing');
   if (staleIndexes.length > 0) words.push(`${staleIndexes.length} stale`);
-  if (unresolved.length > 0) words.push(`${unresolved.length} digests lost`);
+  if (unresolved.length > 0) words.push(`${unresolved.length} lost`);
   return words.join(', ');
 }
 
@@ -78,6 +78,10 @@ export function renderStatus(one: MountStatus): string {
     ],
     ['transport', one.transport],
     ['store', one.store.healthy ? 'answers' : 'fails'],
+    [
+      'kernel',
+      `holds ${one.tree.inodes} inodes, ${one.tree.openFiles} open ${one.tree.openFiles === 1 ? 'file' : 'files'}`,
+    ],
     ['memory', formatByteSize(one.memory.rssBytes)],
     ['log', one.log],
   ];

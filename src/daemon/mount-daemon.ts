@@ -48,6 +48,8 @@ export async function runMount(job: MountJob): Promise<boolean> {
     log.info({ mountpoint: mount.mountpoint }, 'The mount ends.');
   } catch (error) {
     await cleanup.run(log);
+    // What was aborted fails in many words; that it was aborted is the reason.
+    if (signals.signal.aborted) throw signals.signal.reason;
     throw error;
   }
   const clean = await cleanup.run(log);
