@@ -29,12 +29,10 @@ export async function examineStore({ store, prefix }: StorePlace): Promise<Findi
     findings.push(warn('read', 'There is no readable object to try GET on: push an image first.'));
     return findings;
   }
-  return [
-    ...findings,
-    await tryRange(store, sample),
-    await tryConditions(store, sample),
-    await tryHead(store, sample),
-  ];
+  const read = await tryRange(store, sample);
+  findings.push(read);
+  if (read.state === 'fail') return findings;
+  return [...findings, await tryConditions(store, sample), await tryHead(store, sample)];
 }
 
 async function firstPage(
