@@ -74,6 +74,8 @@ class InventoryTaker {
   }
 
   add(key: string, { size }: ObjectInfo): void {
+    // Before blobs: `x/blobs/y/oci-layout` would do as one of the unknown algorithm `y`.
+    if (this.#addDocument(key)) return;
     const blob = parseBlobKey(key);
     if (blob !== undefined) {
       const { directory, digest } = blob;
@@ -83,7 +85,7 @@ class InventoryTaker {
       else if (!isEmptyDigest(digest)) this.#addPlaceholder(directory, digest);
       return;
     }
-    if (!this.#addDocument(key) && !this.#isInternal(key)) this.#ignored += 1;
+    if (!this.#isInternal(key)) this.#ignored += 1;
   }
 
   finish(keys: number, started: number): Inventory {
