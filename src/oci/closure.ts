@@ -24,7 +24,10 @@ export interface ClosureOptions {
   /** Distinct digests; further ones are left out. */
   readonly maxNodes?: number;
   readonly signal?: AbortSignal;
-  /** Called once for each distinct (digest, size), as soon as it is known. */
+  /**
+   * Called once for each distinct (digest, size), as soon as it is known, and once more when a
+   * descriptor that may not be absent follows one that may.
+   */
   readonly onDescriptor?: (descriptor: Descriptor) => void;
 }
 
@@ -91,6 +94,7 @@ class Collector {
   readonly unread: Digest[] = [];
   limited: 'depth' | 'nodes' | undefined;
   readonly #taken = new Set<Digest>();
+  /** Sizes doubled, plus one where only foreign descriptors claim them. */
   readonly #announced = new Map<Digest, number | Set<number>>();
   readonly #maxNodes: number;
   readonly #onDescriptor: ((descriptor: Descriptor) => void) | undefined;
@@ -121,13 +125,15 @@ class Collector {
 
   #announceOne(descriptor: Descriptor): void {
     if (this.#onDescriptor === undefined) return;
-    const { digest, size } = descriptor;
+    const { digest, size, foreign } = descriptor;
+    const demanding = 2 * size;
+    const claim = foreign === true ? demanding + 1 : demanding;
     const known = this.#announced.get(digest);
-    if (known === undefined) this.#announced.set(digest, size);
-    else if (known === size) return;
-    else if (typeof known === 'number') this.#announced.set(digest, new Set([known, size]));
-    else if (known.has(size)) return;
-    else known.add(size);
+    if (known === undefined) this.#announced.set(digest, claim);
+    else if (known === claim || known === demanding) return;
+    else if (typeof known === 'number') this.#announced.set(digest, new Set([known, claim]));
+    else if (known.has(claim) || known.has(demanding)) return;
+    else known.add(claim);
     this.#onDescriptor(descriptor);
   }
 
