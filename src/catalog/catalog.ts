@@ -5,19 +5,12 @@ import type { Log } from '../observe/log.js';
 import { type Digest, digestParts } from '../oci/digest.js';
 import type { Registry, StoredDocument } from '../registry/registry.js';
 import { isStoreError } from '../store/errors.js';
-import { Directories, join } from './directories.js';
+import { Directories, join, type RepositorySelection } from './directories.js';
 import type { IndexSnapshot } from './index-snapshot.js';
 import { Indexes } from './indexes.js';
 import { LayoutFiles } from './layout-files.js';
 import { Manifests } from './manifests.js';
 import type { Member } from './membership.js';
-
-/** Which repositories are shown. */
-export interface RepositorySelection {
-  accepts(repository: string): boolean;
-  /** Whether an accepted repository could lie below this directory. */
-  mayContain(directory: string): boolean;
-}
 
 export interface CatalogOptions {
   readonly registry: Registry;

@@ -13,14 +13,27 @@ const BARREN_FOR = 60_000;
 /** Names below a stray `blobs/` that show it to be a pool of blobs and no namespace. */
 const ALGORITHMS: ReadonlySet<string> = new Set(['sha256', 'sha384', 'sha512', 'blake3']);
 
+/** Largest `index.json` that is read, in bytes (100,000 tags are about 22 MB). */
+export const MAX_INDEX_BYTES = 256 * 1024 * 1024;
+
 interface Visit {
   readonly listing: DirectoryListing;
   readonly at: number;
+  /** A directory `blobs` outside of repositories with blobs in it and nothing else. */
+  readonly isPool: boolean;
+}
+
+/** Which repositories are shown. */
+export interface RepositorySelection {
+  accepts(repository: string): boolean;
+  /** Whether an accepted repository could lie below this directory. */
+  mayContain(directory: string): boolean;
 }
 
 /** The directories of a registry as their listings show them, each listed when it is visited. */
 export class Directories {
   readonly #registry: Registry;
+  readonly #selection: RepositorySelection;
   readonly #refreshMs: number;
   readonly #log: Log;
   readonly #counters: Counters;
@@ -28,8 +41,15 @@ export class Directories {
   readonly #visiting = new Map<string, Promise<DirectoryListing>>();
   #expiredBefore = -Infinity;
 
-  constructor(options: { registry: Registry; refreshMs: number; log: Log; counters: Counters }) {
+  constructor(options: {
+    registry: Registry;
+    selection: RepositorySelection;
+    refreshMs: number;
+    log: Log;
+    counters: Counters;
+  }) {
     this.#registry = options.registry;
+    this.#selection = options.selection;
     this.#refreshMs = options.refreshMs;
     this.#log = options.log;
     this.#counters = options.counters;
@@ -65,18 +85,24 @@ export class Directories {
       const last = this.last(path);
       if (!last || !isStoreError(error) || error.code === 'AccessDenied') throw error;
       this.#log.warn({ path, reason: error.message }, 'A directory is served from an old listing.');
-      this.#visits.set(path, { listing: last, at: performance.now() });
+      const { isPool = false } = this.#visits.get(path) ?? {};
+      this.#visits.set(path, { listing: last, at: performance.now(), isPool });
       return last;
     }
   }
 
-  /** Whether a visit has shown that there is no repository at or below `path`; no request. */
+  /** Whether a visit has shown that no repository at or below `path` is shown; no request. */
   isBarren(path: string): boolean {
     const visit = this.#visits.get(path);
     if (!visit || performance.now() - visit.at > BARREN_FOR) return false;
     const { repository, children } = visit.listing;
-    if (repository) return false;
-    return isBlobPool(path, children) || children.every((name) => this.isBarren(join(path, name)));
+    if (repository && this.#selection.accepts(path)) return false;
+    return visit.isPool || children.every((name) => this.#isHidden(join(path, name)));
+  }
+
+  #isHidden(path: string): boolean {
+    const isSelected = this.#selection.accepts(path) || this.#selection.mayContain(path);
+    return !isSelected || this.isBarren(path);
   }
 
   /** Have every directory listed anew at its next use. */
@@ -93,17 +119,32 @@ export class Directories {
         'Keys that no registry writes are ignored.',
       );
     }
-    this.#visits.set(path, { listing, at: performance.now() });
+    const isPool = await this.#isPool(path, listing);
+    this.#visits.set(path, { listing, at: performance.now(), isPool });
     // A directory with nothing but blobs is no namespace; one more LIST tells.
     if (path !== '' && !listing.repository && listing.children.includes('blobs')) {
       await this.visit(join(path, 'blobs')).catch(() => undefined);
     }
     return listing;
   }
-}
 
-function isBlobPool(path: string, children: readonly string[]): boolean {
-  return /(^|\/)blobs$/.test(path) && children.every((name) => ALGORITHMS.has(name));
+  /**
+   * Listing a pool of blobs to look for a repository among them could take very long, so only one
+   * that is called as the algorithm is looked for, by one GET.
+   */
+  async #isPool(path: string, { repository, children }: DirectoryListing): Promise<boolean> {
+    if (repository || !/(^|\/)blobs$/.test(path)) return false;
+    if (!children.every((name) => ALGORITHMS.has(name))) return false;
+    for (const name of children) {
+      try {
+        const read = this.#registry.readIndex(join(path, name), { maxBytes: MAX_INDEX_BYTES });
+        if ((await read) !== undefined) return false;
+      } catch {
+        return false;
+      }
+    }
+    return true;
+  }
 }
 
 /** Path of a child. */

@@ -5,13 +5,11 @@ import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import { DocumentError, parseIndex } from '../oci/document.js';
 import type { Registry, StoredDocument } from '../registry/registry.js';
+import { MAX_INDEX_BYTES } from './directories.js';
 import { CatalogError } from './errors.js';
 import { type IndexSnapshot, makeSnapshot } from './index-snapshot.js';
 import type { Manifests } from './manifests.js';
 import { RepositoryState } from './repository-state.js';
-
-/** Largest `index.json` that is read, in bytes (100,000 tags are about 22 MB). */
-const MAX_INDEX_BYTES = 256 * 1024 * 1024;
 
 /** Pause before a broken document is read once more: some stores show objects half written. */
 const RETRY_PAUSE = 300;
@@ -151,7 +149,8 @@ export class Indexes {
 
   /**
    * A broken document is read once more, then shown as it is with the blobs of the last good
-   * version. An empty one is never shown: some stores create objects before they fill them.
+   * version. An empty one is no version: some stores create objects before they fill them. Where
+   * there is none to fall back on, its snapshot says so, and nobody can open it.
    */
   async #parse(
     repository: string,
@@ -176,7 +175,7 @@ export class Indexes {
         }
         this.#counters.increment('catalog.indexBad');
         this.#log.warn({ repository, reason: error.message }, 'index.json is not an image index.');
-        if (document.bytes.byteLength === 0) {
+        if (document.bytes.byteLength === 0 && last !== undefined) {
           throw new CatalogError(`index.json of ${repository || '/'} is empty in the store.`);
         }
         const descriptors = last?.descriptors ?? [];

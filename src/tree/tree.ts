@@ -238,6 +238,9 @@ export class Tree implements FileSystem {
       case 'blob':
         return this.#openBlob(node);
       case 'index':
+        if (node.snapshot.bytes.byteLength === 0) {
+          throw new ErrnoError('EIO', 'The index.json object is empty in the store.');
+        }
         return bytesHandle(node.snapshot.bytes, this.#catalog.pin(node.snapshot));
       case 'oci-layout': {
         const document = await this.#catalog.ociLayout(node.repository);

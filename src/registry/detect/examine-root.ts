@@ -1,5 +1,5 @@
 import { isValidAlgorithm } from '../../oci/digest.js';
-import { BLOBS_DIRECTORY } from '../../oci/layout.js';
+import { BLOBS_DIRECTORY, INDEX_FILE } from '../../oci/layout.js';
 import { repositoryIn } from '../directory-listing.js';
 import type { Directory } from '../directory.js';
 import { isRegistryComponent } from '../names.js';
@@ -80,6 +80,12 @@ async function examineStorage(
     blobs.directories.length > 0 &&
     blobs.directories.every((name) => ALGORITHMS.has(name) || !isValidAlgorithm(name));
   if (!onlyBlobs) return nothing;
+  // A repository called as the algorithm stands behind all its digests, so it is asked for by name.
+  for (const algorithm of blobs.directories) {
+    const prefix = `${root}${STORAGE}/${BLOBS_DIRECTORY}/${algorithm}/`;
+    const documents = await pages.read(prefix, { startingWith: INDEX_FILE });
+    if (documents?.objects.has(INDEX_FILE) === true) return { ...nothing, holdsBlobs: true };
+  }
   const others = page.directories.some(
     (name) => name !== BLOBS_DIRECTORY && isRegistryComponent(name),
   );
