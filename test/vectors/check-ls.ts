@@ -7,6 +7,7 @@ import type { Expectation, Row } from './row.js';
 interface LsOutput {
   readonly repositories: readonly { readonly name: string }[];
   readonly incomplete: readonly string[];
+  readonly shadowed: readonly string[];
   readonly lost: readonly { readonly digest: string; readonly repositories: readonly string[] }[];
 }
 
@@ -36,6 +37,7 @@ export async function checkLs(source: string, row: Row, stateDir: string): Promi
   expect(output.repositories.map(({ name }) => name)).toEqual(repositories);
   expect(output.incomplete).toEqual(incomplete);
   expect(output.lost).toEqual(lost);
+  expect(output.shadowed).toEqual(row.expect.ls?.shadowed ?? []);
   expect(code, 'exit code of ls').toBe(lost.length > 0 ? 1 : 0);
 }
 

@@ -1,6 +1,8 @@
 import type { Row } from './row.js';
 import { basicRows } from './rows/basic.js';
 import { placeholderRows } from './rows/placeholders.js';
+import { documentRows } from './rows/documents.js';
+import { nameRows } from './rows/names.js';
 import { sharedRows } from './rows/shared.js';
 import { blobstoreRows } from './rows/blobstore.js';
 
@@ -27,4 +29,6 @@ export const ROWS: readonly Row[] = [
   ...placeholderRows,
   ...sharedRows,
   ...blobstoreRows,
+  ...nameRows,
+  ...documentRows,
 ];

@@ -1,0 +1,291 @@
+import type { Row } from '../row.js';
+import {
+  A,
+  B,
+  blobs,
+  C,
+  IX_M1,
+  K,
+  L,
+  layout,
+  M1,
+  M1_ALL,
+  M2,
+  M2_ALL,
+  placeholders,
+  repository,
+  under,
+} from '../vocabulary.js';
+
+const NOTHING = new Uint8Array();
+const ONE = { blobs: M1_ALL };
+const TWO = { blobs: M2_ALL };
+const complete = (name: string) => repository(name, IX_M1, ...M1_ALL);
+const other = (name: string) => repository(name, [M2], ...M2_ALL);
+
+/** Repositories with names that mean something else too, nested and clashing ones. */
+export const nameRows: readonly Row[] = [
+  {
+    vector: '14',
+    title: 'a repository called blobs',
+    keys: complete('blobs'),
+    expect: { repositories: { blobs: ONE } },
+  },
+  {
+    vector: '14',
+    title: 'repositories below a directory called blobs',
+    keys: { ...complete('blobs/x'), ...other('blobs/x/y') },
+    expect: { repositories: { 'blobs/x': ONE, 'blobs/x/y': TWO } },
+  },
+  {
+    vector: '15',
+    title: 'names that end in blobs',
+    keys: { ...complete('myblobs'), ...complete('x/blobs'), ...other('x/blobs/y') },
+    expect: { repositories: { myblobs: ONE, 'x/blobs': ONE, 'x/blobs/y': TWO } },
+  },
+  ...[
+    'storage/blobs',
+    'storage/blobs/sha256',
+    'storage/x',
+    'index.json',
+    'oci-layout',
+    'index.json/oci-layout/blobs',
+    'docker',
+    'docker/registry',
+    'docker/registry/v2',
+    'sha256',
+    'blobs/sha256',
+    'x/blobs/sha256',
+    'a__b/c.d-e',
+    'uploads',
+    '0',
+  ].map((name): Row => ({
+    vector: 'G1',
+    title: `a repository called ${name}`,
+    keys: { ...complete(name), ...other('r') },
+    expect: { repositories: { [name]: ONE, r: TWO } },
+  })),
+  {
+    vector: '16',
+    title: 'nested repositories',
+    keys: { ...complete('a'), ...other('a/b'), ...complete('a/b/c/d') },
+    expect: { repositories: { a: ONE, 'a/b': TWO, 'a/b/c/d': ONE } },
+  },
+  ...['index.json', 'oci-layout'].map((name): Row => ({
+    vector: '18',
+    title: `a and a/${name}`,
+    store: 'memory',
+    keys: { ...complete('a'), ...other(`a/${name}`), ...other(`a/${name}/b`), ...other('a/c') },
+    expect: {
+      repositories: { a: ONE, 'a/c': TWO },
+      ls: { shadowed: [`a/${name}`, `a/${name}/b`] },
+    },
+  })),
+  ...['blobs', 'blobs/sha256', 'blobs/b'].map((name): Row => ({
+    vector: '18',
+    title: `a and a/${name}`,
+    keys: { ...complete('a'), ...other(`a/${name}`) },
+    expect: { repositories: { a: ONE }, ls: { shadowed: [`a/${name}`] } },
+  })),
+  {
+    vector: '18',
+    title: 'a hidden repository has the content of a placeholder',
+    keys: { ...layout('a', [M2]), ...placeholders('a', ...M2_ALL), ...other('a/blobs') },
+    expect: { repositories: { a: TWO }, ls: { shadowed: ['a/blobs'] } },
+  },
+  ...(
+    [
+      ['blobs only', {}],
+      ['oci-layout', { 'r/oci-layout': L }],
+      ['index.json', { 'r/index.json': IX_M1 }],
+    ] as const
+  ).flatMap(([title, document]): Row[] => [
+    {
+      vector: '19',
+      title: `${title} and nothing else in the store`,
+      keys: { ...blobs('r', A), ...document },
+      expect: {
+        repositories: {},
+        ls: { incomplete: ['r'] },
+        warns: [/^(No repository was found|r of .* is no repository of a registry)/],
+      },
+    },
+    {
+      vector: '19',
+      title: `${title} beside a repository with a placeholder`,
+      keys: {
+        ...blobs('r', A),
+        ...document,
+        ...repository('z/y', IX_M1, M1, K, B),
+        ...placeholders('z/y', A),
+      },
+      expect: { repositories: { 'z/y': ONE }, ls: { incomplete: ['r'] } },
+    },
+  ]),
+  {
+    vector: '29',
+    title: 'names that are no digests',
+    keys: {
+      ...complete('r'),
+      [`r/blobs/${A.path.slice(0, -1)}`]: A.bytes,
+      [`r/blobs/${A.path}.tmp`]: A.bytes,
+      [`r/blobs/sha256/${'A'.repeat(64)}`]: A.bytes,
+      [`r/blobs/${C.path}/extra`]: A.bytes,
+      [`r/blobs/${A.digest}`]: A.bytes,
+      'r/blobs/SHA256/x': A.bytes,
+      [`r/blobs/sha512/${A.path.slice(7)}`]: A.bytes,
+    },
+    expect: {
+      repositories: { r: ONE },
+      ls: { ignored: 7 },
+      hidden: [
+        `r/blobs/${A.path.slice(0, -1)}`,
+        `r/blobs/${A.path}.tmp`,
+        `r/blobs/sha256/${'A'.repeat(64)}`,
+        `r/blobs/${A.digest}`,
+        'r/blobs/SHA256',
+        'r/blobs/sha512',
+      ],
+    },
+  },
+  {
+    vector: '29',
+    title: 'something below a blob',
+    store: 'memory',
+    keys: { ...complete('r'), [`r/blobs/${A.path}/extra`]: B.bytes },
+    expect: { repositories: { r: ONE }, ls: { ignored: 1 } },
+  },
+  {
+    vector: '37',
+    title: 'the internals of a registry',
+    keys: {
+      ...complete('r'),
+      'r/.uploads/u1': A.bytes,
+      ...under('r/.sync/u/', complete('r')),
+      ...complete('_trivy/x'),
+      '_trivy/db/trivy.db': A.bytes,
+      '_sessions/s': A.bytes,
+      _restore_complete: Buffer.from('1'),
+      'cache.db': A.bytes,
+      'meta.db': A.bytes,
+    },
+    expect: {
+      repositories: { r: ONE },
+      ls: { ignored: 0 },
+      hidden: [
+        'r/.uploads',
+        'r/.sync',
+        'r/.sync/u/r',
+        '_trivy',
+        '_sessions',
+        'cache.db',
+        'meta.db',
+      ],
+      files: { _restore_complete: Buffer.from('1') },
+    },
+  },
+  {
+    vector: '37',
+    title: 'a sync in progress is nobody’s copy',
+    keys: {
+      ...repository('r', IX_M1, M1, K, B),
+      ...placeholders('r', A),
+      ...under('r/.sync/u/', complete('r')),
+    },
+    expect: {
+      repositories: { r: { blobs: [M1, K, B], lost: [A] } },
+      ls: { lost: [[A, 'r']] },
+    },
+  },
+  {
+    vector: '38',
+    title: 'markers of directories',
+    store: 'memory',
+    keys: {
+      ...complete('r'),
+      ...placeholders('r', C),
+      'r/': NOTHING,
+      'r/blobs/': NOTHING,
+      'r/blobs/sha256/': NOTHING,
+      '/': NOTHING,
+      r: NOTHING,
+      'r/blobs': NOTHING,
+      r_$folder$: NOTHING,
+      'lone/': NOTHING,
+      'lone-adls': NOTHING,
+    },
+    expect: {
+      repositories: { r: ONE },
+      ls: { lost: [[C, 'r']], ignored: 9 },
+      hidden: ['lone', 'lone-adls', 'r_$folder$'],
+    },
+  },
+  {
+    vector: 'G6',
+    title: 'keys that no file system can show',
+    store: 'memory',
+    keys: {
+      ...complete('r'),
+      ...complete('r//x'),
+      ...complete('./y'),
+      ...complete('r/../z'),
+      ...complete('n'.repeat(256)),
+      ...complete('nul\0'),
+      ...complete('lone\ud800'),
+      ...complete('bad\ufffd'),
+    },
+    expect: { repositories: { r: ONE }, ls: { ignored: 42 } },
+  },
+  {
+    vector: 'G9',
+    title: 'names that begin with a dot or an underscore',
+    keys: {
+      ...complete('r'),
+      ...complete('_x'),
+      ...complete('.x'),
+      ...complete('r/_x'),
+      ...complete('a/.x/b'),
+    },
+    expect: { repositories: { r: ONE }, hidden: ['_x', '.x', 'r/_x', 'a/.x', 'a'] },
+  },
+  {
+    vector: 'G9',
+    title: 'names that only a plain layout can have',
+    keys: { ...complete('Foo'), ...complete('a..b'), ...complete('r') },
+    expect: {
+      repositories: { r: ONE },
+      ls: { incomplete: ['Foo', 'a..b'] },
+      hidden: ['Foo', 'a..b'],
+    },
+  },
+  {
+    vector: 'G9',
+    title: 'names that only a plain layout can have, in plain layouts',
+    keys: { ...complete('Foo'), ...complete('a..b c'), ...complete('_x'), ...complete('r/.x') },
+    options: { registry: 'plain' },
+    expect: { repositories: { Foo: ONE, 'a..b c': ONE }, hidden: ['_x', 'r/.x'] },
+  },
+  {
+    vector: 'G1',
+    title: 'included and excluded repositories',
+    keys: {
+      ...other('a'),
+      ...complete('team/a'),
+      ...complete('team/a/b'),
+      ...complete('team/x'),
+      ...other('z'),
+    },
+    options: { include: ['team/**'], exclude: ['team/x', 'team/a'] },
+    expect: {
+      repositories: { 'team/a/b': ONE },
+      hidden: ['a', 'z', 'team/x', 'team/a/index.json', 'team/a/blobs'],
+    },
+  },
+  {
+    vector: 'G1',
+    title: 'an excluded repository has the content of a placeholder',
+    keys: { ...complete('z'), ...repository('a', IX_M1, M1, K), ...placeholders('a', A, B) },
+    options: { exclude: ['z'] },
+    expect: { repositories: { a: ONE }, hidden: ['z'] },
+  },
+];
