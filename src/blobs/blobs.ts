@@ -159,9 +159,7 @@ export class Blobs implements ContentSource {
     const name = { repository, digest: content.digest, size: content.size };
     const found = this.#finder.known(name);
     const worthTrying = found !== undefined && this.#finder.distrust(name, found);
-    for (let index = 0; index < partCount(content.size); index++) {
-      this.#cache.drop(content.id, index);
-    }
+    this.#cache.dropAll(content.id, partCount(content.size));
     return worthTrying;
   }
 

@@ -58,13 +58,29 @@ export class PartCache {
     this.#parts.delete(key(content, index));
   }
 
-  /** Forget the parts of a content of `count` parts that were fetched more than `ms` ago. */
+  /**
+   * Forget all parts of a content. `count` is how many it claims to have, which may be a lie.
+   */
+  dropAll(content: string, count: number): void {
+    for (const index of this.#indexes(content, count)) this.drop(content, index);
+  }
+
+  /** Forget the parts of a content that were fetched more than `ms` ago. */
   dropOlder(content: string, count: number, ms: number): void {
     const before = performance.now() - ms;
-    for (let index = 0; index < count; index++) {
+    for (const index of this.#indexes(content, count)) {
       const part = this.#parts.peek(key(content, index));
       if (part && part.fetchedAt < before) this.drop(content, index);
     }
+  }
+
+  /** Indexes under which a content may have parts here; a claimed size must not keep us busy. */
+  #indexes(content: string, count: number): Iterable<number> {
+    if (count <= 1000) return Array(count).keys();
+    const prefix = key(content, '');
+    return [...this.#parts.keys(), ...this.#fetching.keys()]
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => Number(name.slice(prefix.length)));
   }
 
   /** Bytes held. */
@@ -79,6 +95,6 @@ interface CachedPart {
   readonly fetchedAt: number;
 }
 
-function key(content: string, index: number): string {
+function key(content: string, index: number | ''): string {
   return `${content}#${index}`;
 }
