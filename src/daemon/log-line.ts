@@ -1,20 +1,16 @@
-/** pino's level numbers (https://getpino.io/#/docs/api?id=loggerlevels-object) as syslog severities. */
-const SEVERITY: Readonly<Record<number, number>> = { 20: 7, 30: 6, 40: 4, 50: 3 };
+/** Our levels as syslog severities (sd-daemon(3)). */
+const SEVERITY: Readonly<Record<string, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
-/** The same as words of equal width. */
-const WORD: Readonly<Record<number, string>> = {
-  20: 'debug',
-  30: 'info ',
-  40: 'warn ',
-  50: 'error',
-};
+/** Letters of the longest level's name. */
+const LEVEL_WIDTH = 5;
 
 /** Fields that every line has and that are shown elsewhere. */
 const STANDARD = new Set(['level', 'time', 'msg', 'pid', 'hostname', 'v']);
 
 interface Line {
-  readonly level: number;
-  readonly time: number;
+  readonly level: string;
+  /** ISO 8601. */
+  readonly time: string;
   readonly msg?: string;
   readonly [field: string]: unknown;
 }
@@ -22,8 +18,8 @@ interface Line {
 /** One of pino's JSON lines for a person at a terminal: time, level, sentence, fields. */
 export function formatForPerson(json: string): string {
   const line = JSON.parse(json) as Line;
-  const time = new Date(line.time).toISOString().slice(11, 23);
-  return `${time} ${WORD[line.level] ?? 'info '} ${sentence(line)}\n`;
+  const time = line.time.slice(11, 23);
+  return `${time} ${line.level.padEnd(LEVEL_WIDTH)} ${sentence(line)}\n`;
 }
 
 /**

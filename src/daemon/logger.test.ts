@@ -30,7 +30,8 @@ describe('a log file', () => {
     const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
     expect(lines).toHaveLength(1);
     const line = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
-    expect(line).toMatchObject({ level: 50, msg: 'It failed.', n: 1 });
+    expect(line).toMatchObject({ level: 'error', msg: 'It failed.', n: 1 });
+    expect(line['time']).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/);
     expect(JSON.stringify(line['error'])).toMatch(/outer.*inner/);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
@@ -57,8 +58,8 @@ describe('a log file', () => {
 
 describe('lines', () => {
   const json = JSON.stringify({
-    level: 40,
-    time: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
+    level: 'warn',
+    time: '2026-01-02T03:04:05.006Z',
     repository: 'team/app',
     reason: 'it was\nbroken',
     error: { message: 'no "way"', stack: 'Error: …' },
@@ -72,7 +73,7 @@ describe('lines', () => {
   });
 
   it('for the journal: severity, sentence, fields, and never a second line', () => {
-    const odd = JSON.stringify({ level: 50, time: 0, msg: 'two\nlines', key: 'a' });
+    const odd = JSON.stringify({ level: 'error', time: '', msg: 'two\nlines', key: 'a' });
     expect(formatForJournal(odd)).toBe('<3>two | lines key=a\n');
     expect(formatForJournal(json)).toMatch(/^<4>Served stale\. /);
   });

@@ -37,6 +37,9 @@ export async function openLogger({ destination, level }: LoggerOptions): Promise
 const pinoOptions = (level: string): pino.LoggerOptions => ({
   level,
   base: null,
+  // Read with grep and jq by people, who know neither pino's numbers nor milliseconds since 1970.
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (level) => ({ level }) },
   serializers: { error: pino.stdSerializers.err, err: pino.stdSerializers.err },
 });
 
