@@ -106,13 +106,13 @@ describe('what is wrong with a bucket is said by mount, ls and doctor alike', ()
       'a secret that is wrong',
       () => ({ source: source('registry'), env: { ...good, AWS_SECRET_ACCESS_KEY: 'wrong' } }),
       'credentials: fail',
-      /check the access key and its secret/,
+      /check the access key and its secret\./,
     ],
     [
       'an access key that is unknown',
       () => ({ source: source('registry'), env: { ...good, AWS_ACCESS_KEY_ID: 'nobody' } }),
       'credentials: fail',
-      /check the access key and its secret/,
+      /check the access key and its secret\./,
     ],
     [
       'no credentials at all',

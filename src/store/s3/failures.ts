@@ -75,8 +75,7 @@ function explainName(
   if (WRONG_CREDENTIALS.has(name)) {
     return [
       'BadCredentials',
-      `the server does not accept the credentials (${name}): check the access key and its secret, ` +
-        `or ${SET_CREDENTIALS}`,
+      `the server does not accept the credentials (${name}): check the access key and its secret`,
     ];
   }
   if (EXPIRED.has(name)) {

@@ -28,7 +28,8 @@ const TLS: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: "its certificate is not valid yet: check this host's clock",
   ERR_TLS_CERT_ALTNAME_INVALID:
     'its certificate is for another host name: use the name that the certificate has',
-  EPROTO: 'it does not speak TLS as expected: is the endpoint http:// and not https://?',
+  EPROTO:
+    'it does not speak TLS as expected: if it serves http only, write endpoint=http://… in the source',
 };
 
 /**
