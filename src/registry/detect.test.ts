@@ -134,6 +134,37 @@ describe('the root', () => {
   });
 });
 
+describe('a bucket that was copied below a prefix', () => {
+  const copied = { ...emptyLayout('prod/eu/zot/zot/r'), ...emptyLayout('prod/eu/zot/zot/s/t') };
+
+  test.each(['', 'prod', 'prod/eu'])('is mounted as named, with a hint (%j)', async (prefix) => {
+    const { root, warnings, lists } = await rootOf(copied, prefix);
+    expect(root).toBe(prefix === '' ? '' : `${prefix}/`);
+    expect(warnings).toEqual([
+      'All repositories lie below prod/eu/zot/zot: name it in the source ' +
+        "(memory://memory/prod/eu/zot/zot) or use --root prod/eu/zot/zot if that is your registry's root.",
+    ]);
+    expect(lists).toBeLessThanOrEqual(10);
+  });
+
+  test.each<[string, Record<string, string>, string, string | undefined]>([
+    ['when that is its root', copied, 'prod/eu/zot/zot', undefined],
+    ['when a root is given', copied, '', '/'],
+    ['beside other repositories', { ...copied, ...emptyLayout('prod/r') }, 'prod', undefined],
+    ['when a repository has such a name', emptyLayout('prod/zot/zot'), 'prod', undefined],
+    ['below a doubled root', emptyLayout('zot/zot/a/a/r'), 'zot', undefined],
+    ['when nothing is doubled', emptyLayout('prod/eu/zot/r'), '', undefined],
+  ])('is not suspected %s', async (_, objects, prefix, root) => {
+    expect((await rootOf(objects, prefix, root)).warnings).toEqual([]);
+  });
+
+  test('costs no request more than without the hint', async () => {
+    const { lists } = await rootOf(copied, 'prod/eu');
+    const other = await rootOf(emptyLayout('prod/eu/zot/zit/r'), 'prod/eu');
+    expect(lists).toBe(other.lists);
+  });
+});
+
 describe('shared blobs', () => {
   test.each<[string, Record<string, string>, string[], boolean]>([
     ['hidden', { ...emptyLayout('r'), ...BLOB }, ['storage'], true],
@@ -167,6 +198,45 @@ describe('shared blobs', () => {
     const own = { ...emptyLayout('r'), [`r/blobs/sha256/${HEX}`]: 'x' };
     expect((await rootOf(own)).facts.seen.repository).toBe(true);
     expect((await rootOf(emptyLayout('r'))).facts.seen.repository).toBe(false);
+  });
+});
+
+describe('the description', () => {
+  test.each<[string, Record<string, string>, string]>([
+    ['shared blobs', { ...emptyLayout('r'), ...BLOB }, ', blobs in storage/blobs'],
+    [
+      'a repository called storage',
+      { ...emptyLayout('storage'), ...BLOB },
+      ', blobs per repository',
+    ],
+    ['repositories beside it', { ...emptyLayout('storage'), ...emptyLayout('a'), ...BLOB }, ''],
+  ])('of %s', async (_, objects, blobs) => {
+    const { description, recognised } = await openForTest(new MemoryStore(objects));
+    expect(recognised).toBe(true);
+    expect(description).toBe(`a zot registry at / of memory://memory${blobs}`);
+  });
+
+  test('is a guess where nothing was seen', async () => {
+    for (const objects of [{}, { 'photos/1.jpg': 'x' }]) {
+      for (const kind of ['zot', 'plain'] as const) {
+        const registry = await openForTest(new MemoryStore(objects), { kind });
+        expect(registry.recognised).toBe(kind === 'plain' && 'photos/1.jpg' in objects);
+      }
+    }
+  });
+
+  test('speaks of a bucket only where there is one', async () => {
+    for (const kind of ['zot', 'plain'] as const) {
+      const store = Object.assign(new MemoryStore(), { name: 'file:///srv' });
+      const directory = await openForTest(store, { kind });
+      expect(directory.warnings).toEqual([
+        'Nothing is stored below / of file:///srv: check the directory.',
+      ]);
+    }
+    const name = 's3://b?endpoint=http://h';
+    const store = Object.assign(new MemoryStore(emptyLayout('p/x/x/r')), { name });
+    const { warnings } = await openForTest(store, { prefix: 'p' });
+    expect(warnings[0]).toContain('(s3://b/p/x/x?endpoint=http://h)');
   });
 });
 

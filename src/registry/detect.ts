@@ -5,7 +5,9 @@ import { findRoot, type RootFinding } from './detect/find-root.js';
 import { refuseDistribution } from './detect/other-registries.js';
 import { FirstPages } from './detect/pages.js';
 import { looksPlain } from './detect/plain-hint.js';
+import { deeperRoot } from './detect/deeper-root.js';
 import { RootNotFoundError } from './errors.js';
+import { allowListing, checkPlace, sourceAt } from './place-advice.js';
 import { showPrefix, toPrefix } from './root-prefix.js';
 
 export { AmbiguousRootError, NotARegistryError, RootNotFoundError } from './errors.js';
@@ -64,6 +66,7 @@ export async function detect(options: DetectOptions): Promise<Detection> {
   const warnings = [
     ...strayWarnings(finding),
     ...(await layoutWarnings(pages, store, finding.root, facts)),
+    ...(options.root === undefined ? deeperRootWarnings(pages, store, finding.root, facts) : []),
   ];
   return { root: finding.root, listable: true, facts, warnings };
 }
@@ -91,7 +94,7 @@ async function layoutWarnings(
   facts: RootFacts,
 ): Promise<string[]> {
   const place = `${showPrefix(root)} of ${store.name}`;
-  if (facts.empty) return [`Nothing is stored below ${place}: check the bucket and the prefix.`];
+  if (facts.empty) return [`Nothing is stored below ${place}: ${checkPlace(store)}.`];
   if (facts.layout !== 'none') return [];
   const plain = await looksPlain(pages, root);
   if (plain !== undefined) {
@@ -100,7 +103,23 @@ async function layoutWarnings(
         'if these are layouts that other tools wrote, use --registry plain.',
     ];
   }
-  return [`No repository was found below ${place}: check the bucket and the prefix.`];
+  return [`No repository was found below ${place}: ${checkPlace(store)}.`];
+}
+
+/** A whole bucket copied below a prefix is mounted as its prefix says, with long names. */
+function deeperRootWarnings(
+  pages: FirstPages,
+  store: ObjectStore,
+  root: string,
+  facts: RootFacts,
+): string[] {
+  const deeper = deeperRoot(pages, root, facts);
+  if (deeper === undefined) return [];
+  const shown = showPrefix(deeper);
+  return [
+    `All repositories lie below ${shown}: name it in the source (${sourceAt(store, deeper)}) or ` +
+      `use --root ${shown} if that is your registry's root.`,
+  ];
 }
 
 /** Without LIST only the keys that zot keeps at its root can tell where the root is. */
@@ -116,7 +135,7 @@ async function withoutListing(
   const warnings = [
     `${store.name} refuses to list ${showPrefix(given)}: directories cannot be shown, only ` +
       'repositories opened by name, and absent blobs cannot be told from forbidden ones (403). ' +
-      'Allow s3:ListBucket to change that.',
+      `${allowListing(store)} to change that.`,
     ...(options.root === undefined && !isDoubled && given !== ''
       ? [
           `The root is taken to be ${showPrefix(given)}; if zot was configured with it as its ` +

@@ -7,6 +7,7 @@ import { readDirectory } from './directory.js';
 import { isEmptyPage } from './detect/pages.js';
 import { RootNotFoundError, SourceRefusedError } from './errors.js';
 import { isFileName } from './names.js';
+import { allowListing, checkPlace } from './place-advice.js';
 import { PlainRegistry } from './plain/plain-registry.js';
 import type { Registry } from './registry.js';
 import { showPrefix, toPrefix } from './root-prefix.js';
@@ -67,16 +68,23 @@ async function openZot(options: OpenRegistryOptions): Promise<Registry> {
     listable,
     warnings,
     description: describeZot(store, detection),
+    recognised: isRecognised(detection),
     seen: facts.seen,
     hidden: facts.hidden,
   });
 }
 
+function isRecognised({ facts }: Detection): boolean {
+  const { seen, markers, layout } = facts;
+  return typeof layout === 'object' || seen.blobstore || seen.storage || markers.length > 0;
+}
+
 function describeZot(store: ObjectStore, { root, listable, facts }: Detection): string {
-  const { seen, markers } = facts;
+  const { seen, markers, hidden } = facts;
   const places = [
     ...(seen.repository ? ['per repository'] : []),
-    ...(seen.storage ? ['in storage/blobs'] : []),
+    // A repository called "storage" has its blobs there too: then nothing is hidden.
+    ...(seen.storage && hidden.size > 0 ? ['in storage/blobs'] : []),
     ...(seen.blobstore ? ['in _blobstore/blobs'] : []),
   ];
   const blobs = places.length === 0 ? '' : `, blobs ${places.join(' and ')}`;
@@ -88,7 +96,7 @@ function describeZot(store: ObjectStore, { root, listable, facts }: Detection): 
 async function openPlain(options: OpenRegistryOptions): Promise<Registry> {
   const { store, prefix, sharedBlobDir } = options;
   const root = toPrefix(options.root ?? prefix);
-  const { listable, warnings } = await lookAtPlain(options, root);
+  const { listable, recognised, warnings } = await lookAtPlain(options, root);
   const sharedBlobs =
     sharedBlobDir === undefined ? undefined : sharedBlobPrefix(root, sharedBlobDir);
   const blobs = sharedBlobs === undefined ? '' : `, all blobs in ${showPrefix(sharedBlobs)}`;
@@ -96,6 +104,7 @@ async function openPlain(options: OpenRegistryOptions): Promise<Registry> {
     ...options,
     root,
     listable,
+    recognised,
     warnings,
     description: `plain OCI image layouts at ${showPrefix(root)} of ${store.name}${blobs}`,
     sharedBlobs,
@@ -105,20 +114,21 @@ async function openPlain(options: OpenRegistryOptions): Promise<Registry> {
 async function lookAtPlain(
   { store, root: explicit, mayBeEmpty, signal }: OpenRegistryOptions,
   root: string,
-): Promise<{ listable: boolean; warnings: string[] }> {
+): Promise<{ listable: boolean; recognised: boolean; warnings: string[] }> {
   try {
     const page = await readDirectory(store, root, { firstNames: 10, signal });
-    if (!isEmptyPage(page)) return { listable: true, warnings: [] };
-    const message = `Nothing is stored below ${showPrefix(root)} of ${store.name}: check the bucket and the prefix.`;
+    if (!isEmptyPage(page)) return { listable: true, recognised: true, warnings: [] };
+    const message = `Nothing is stored below ${showPrefix(root)} of ${store.name}: ${checkPlace(store)}.`;
     if (explicit !== undefined && mayBeEmpty !== true) throw new RootNotFoundError(message);
-    return { listable: true, warnings: [message] };
+    return { listable: true, recognised: false, warnings: [message] };
   } catch (error) {
     if (!isStoreError(error, 'AccessDenied')) throw error;
     return {
       listable: false,
+      recognised: false,
       warnings: [
         `${store.name} refuses to list ${showPrefix(root)}: directories cannot be shown, only ` +
-          'layouts opened by name. Allow s3:ListBucket to change that.',
+          `layouts opened by name. ${allowListing(store)} to change that.`,
       ],
     };
   }

@@ -11,6 +11,12 @@ export interface Registry {
   /** One line for `status` and the log: root prefix, where blobs live, what was detected. */
   readonly description: string;
 
+  /**
+   * Whether anything of a registry was seen when it was opened: one repository, shared blobs or a
+   * marker. False: the description only says as what the source would be read.
+   */
+  readonly recognised: boolean;
+
   /** What the user should know about the source, full sentences: found when it was opened. */
   readonly warnings: readonly string[];
 

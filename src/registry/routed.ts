@@ -35,6 +35,7 @@ export class RoutedRegistry implements Registry {
   readonly description: string;
   readonly warnings: readonly string[];
   readonly listable: boolean;
+  readonly recognised: boolean;
   readonly #default: Registry;
   readonly #routes: ReadonlyMap<string, Registry>;
   readonly #owners = new WeakMap<BlobLocation, Registry>();
@@ -44,6 +45,7 @@ export class RoutedRegistry implements Registry {
     this.#default = fallback.registry;
     this.#routes = new Map(routes.map(({ route, registry }) => [route, registry]));
     this.listable = all.every(({ registry }) => registry.listable);
+    this.recognised = all.some(({ registry }) => registry.recognised);
     this.description = all
       .map(({ route, registry }) => `/${route}: ${registry.description}`)
       .join('; ');

@@ -47,6 +47,11 @@ export class FirstPages {
     return page;
   }
 
+  /** The first page of the directory at `prefix` if it was listed already. */
+  known(prefix: string): Directory | undefined {
+    return this.#pages.get(prefix);
+  }
+
   /** Whether the store lets us list `prefix` at all. */
   async mayList(prefix: string): Promise<boolean> {
     try {

@@ -21,6 +21,8 @@ export interface PlainRegistryOptions extends Omit<FlatInventoryOptions, 'rules'
   readonly description: string;
   readonly warnings: readonly string[];
   readonly listable: boolean;
+  /** As of {@link Registry.recognised}. */
+  readonly recognised: boolean;
   /**
    * Key prefix of a directory with all blobs as `<algorithm>/<encoded>`, as skopeo's
    * `--src-shared-blob-dir` reads them: then no layout's own blobs are looked at.
@@ -36,6 +38,7 @@ export class PlainRegistry implements Registry {
   readonly description: string;
   readonly warnings: readonly string[];
   readonly listable: boolean;
+  readonly recognised: boolean;
   readonly #options: PlainRegistryOptions;
   readonly #inventory: FlatInventory;
 
@@ -44,6 +47,7 @@ export class PlainRegistry implements Registry {
     this.description = options.description;
     this.warnings = options.warnings;
     this.listable = options.listable;
+    this.recognised = options.recognised;
     const { root, sharedBlobs } = options;
     const rules = {
       isComponent: isPlainComponent,

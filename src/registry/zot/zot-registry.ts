@@ -30,6 +30,8 @@ export interface ZotRegistryOptions extends Omit<FlatInventoryOptions, 'rules'> 
   readonly description: string;
   readonly warnings: readonly string[];
   readonly listable: boolean;
+  /** As of {@link Registry.recognised}. */
+  readonly recognised: boolean;
   readonly seen: SeenPlaces;
   /**
    * Directories, relative to the root, that hold blobs for all repositories, are no repository and
@@ -51,6 +53,7 @@ export class ZotRegistry implements Registry {
   readonly description: string;
   readonly warnings: readonly string[];
   readonly listable: boolean;
+  readonly recognised: boolean;
   readonly #options: ZotRegistryOptions;
   readonly #order: CandidateOrder;
   readonly #inventory: FlatInventory;
@@ -60,6 +63,7 @@ export class ZotRegistry implements Registry {
     this.description = options.description;
     this.warnings = options.warnings;
     this.listable = options.listable;
+    this.recognised = options.recognised;
     this.#order = new CandidateOrder(options.seen);
     const rules = {
       isComponent: isRegistryComponent,
