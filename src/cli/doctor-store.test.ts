@@ -46,6 +46,7 @@ it('a store that may do everything', async () => {
 it('without LIST', async () => {
   expect(await examine({ list: denied })).toEqual([
     'warn list: s3://bucket refuses LIST: allow s3:ListBucket, or open repositories by name only.',
+    expect.stringMatching(/^warn read: Whether objects may be read was not found out.*GetObject/),
   ]);
 });
 
@@ -88,9 +89,21 @@ it('a store that ignores ranges and conditions', async () => {
 });
 
 it('a place where nothing is yet', async () => {
-  expect(await examine({}, 'nothing')).toContain(
-    'warn read: There is no readable object to try GET on: push an image first.',
-  );
+  expect(await examine({}, 'nothing')).toEqual([
+    well.list,
+    expect.stringMatching(/^warn read: .* not found out: nothing is stored there yet\./),
+  ]);
+});
+
+it('a place of which the first objects are all placeholders', async () => {
+  const empty = await localBucket({ 'zot/a/blobs/sha256/x': '' });
+  try {
+    expect(await examine({ list: (options) => empty.store.list(options) })).toContainEqual(
+      expect.stringMatching(/^warn read: .*: the first 1 objects are empty or archived\./),
+    );
+  } finally {
+    await empty.remove();
+  }
 });
 
 it('a store that fails says so itself', async () => {

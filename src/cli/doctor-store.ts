@@ -21,12 +21,17 @@ export async function examineStore({ store, prefix }: StorePlace): Promise<Findi
         'list',
         `${store.name} refuses LIST: allow s3:ListBucket, or open repositories by name only.`,
       ),
+      warn(
+        'read',
+        'Whether objects may be read was not found out, since LIST names none to try: allow s3:ListBucket, or try a repository that you know, with layoutfs ls SOURCE REPOSITORY. Reading needs s3:GetObject.',
+      ),
     ];
   }
-  const findings = [ok('list', `${store.name} may be listed.`), archiveFinding(listed)];
+  const findings = [ok('list', `${store.name} may be listed.`)];
+  if (listed.length > 0) findings.push(archiveFinding(listed));
   const sample = chooseSample(listed);
   if (sample === undefined) {
-    findings.push(warn('read', 'There is no readable object to try GET on: push an image first.'));
+    findings.push(warn('read', untried(listed)));
     return findings;
   }
   const read = await tryRange(store, sample);
@@ -54,6 +59,14 @@ function chooseSample(objects: readonly ObjectInfo[]): ObjectInfo | undefined {
     ({ size, storageClass }) => size > 0 && !ARCHIVES.has(storageClass ?? ''),
   );
   return readable.find(({ key }) => key.endsWith('/index.json')) ?? readable[0];
+}
+
+function untried(listed: readonly ObjectInfo[]): string {
+  const why =
+    listed.length === 0
+      ? 'nothing is stored there yet'
+      : `the first ${listed.length} objects are empty or archived`;
+  return `Whether objects may be read was not found out: ${why}. Run this again when an image was pushed.`;
 }
 
 function archiveFinding(objects: readonly ObjectInfo[]): Finding {

@@ -13,6 +13,14 @@ it('findings are marked lines below titles', () => {
   );
 });
 
+it('a hint follows the findings', () => {
+  const [section] = sections;
+  if (section === undefined) throw new Error('There is no section.');
+  expect(renderFindings([{ ...section, hint: 'Do this.' }], false)).toMatch(
+    /transport: Missing\.\n {2}Do this\.\n$/,
+  );
+});
+
 it('only the marks are coloured', () => {
   expect(renderFindings(sections, true)).toContain('  \u001B[32m✓\u001B[39m node: Fine.\n');
 });

@@ -13,6 +13,8 @@ export interface Finding {
 export interface FindingSection {
   readonly title: string;
   readonly findings: readonly Finding[];
+  /** What to do next, a full sentence. */
+  readonly hint?: string;
 }
 
 const MARKS = {
@@ -24,14 +26,14 @@ const MARKS = {
 /** One line for each finding, below the titles of their sections. */
 export function renderFindings(sections: readonly FindingSection[], colours: boolean): string {
   return sections
-    .map(({ title, findings }) => {
+    .map(({ title, findings, hint }) => {
       const lines = findings.map(({ check, state, message }) => {
         const [mark, colour] = MARKS[state];
         // Colours were decided on by the terminal; styleText would look at another stream.
         const shown = colours ? styleText(colour, mark, { validateStream: false }) : mark;
         return `  ${shown} ${check}: ${message}\n`;
       });
-      return `${title}\n${lines.join('')}`;
+      return `${title}\n${lines.join('')}${hint === undefined ? '' : `  ${hint}\n`}`;
     })
     .join('\n');
 }

@@ -163,8 +163,10 @@ it('a bucket that may not be listed is mounted with a note, and the doctor says 
   expect(mounted.stderr).toMatch(/^layoutfs: .*refuses to list.*s3:ListBucket/m);
   const status = await layoutfs(['status', mountpoint], other);
   expect(status.stdout).toMatch(/\nNotes:\n {2}.*refuses to list/);
-  const { states } = await doctor([source('registry')], other);
-  expect(states).toContain('list: warn');
+  const { code, states, text } = await doctor([source('registry')], other);
+  expect(code).toBe(0);
+  expect(states).toEqual(['reachable: ok', 'layout: warn', 'list: warn', 'read: warn']);
+  expect(text).not.toContain('credentials are good');
   const listed = await layoutfs(['ls', source('registry')], other);
   expect(listed.code).toBe(1);
   expect(listed.stderr).toContain('s3:ListBucket');
