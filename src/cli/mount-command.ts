@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { parseMountOptions } from '../config/mount-options.js';
+import { asksForWriting, parseMountOptions } from '../config/mount-options.js';
 import { resolveOptions, type WrittenOptions } from '../config/resolve.js';
 import { addOptions, writtenFlags } from './command-options.js';
 import type { CommandContext } from './program.js';
@@ -43,6 +43,7 @@ export function mountCommand(context: CommandContext): Command {
         options,
         fake: own.fake === true,
         readyFd: own.readyFd,
+        askedForWriting: asksForWriting((own.mountOptions ?? []).join(',')),
       });
       context.exit(code);
     });
@@ -61,6 +62,7 @@ Examples:
   layoutfs mount --include 'team/**' --refresh 30s file:///srv/registry /mnt/team
   layoutfs mount --zot-config /etc/zot/config.json /mnt/registry
   mount -t layoutfs -o allow_other 's3://registry/zot' /mnt/registry
+    (mount(8) finds layoutfs after, once: ln -s "$(command -v layoutfs)" /sbin/mount.layoutfs)
 
 Credentials are looked for where the AWS command line looks: the environment, ~/.aws, instance roles.
 All options, and their places in a file, in the environment and in fstab: docs/configuration.md

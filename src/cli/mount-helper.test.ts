@@ -5,7 +5,7 @@ describe('a call by mount(8)', () => {
   it.each([
     [
       ['s3://b/p?region=x', '/mnt', '-o', 'rw,refresh=10s'],
-      ['mount', '-o', 'rw,refresh=10s', '--', 's3://b/p?region=x', '/mnt'],
+      ['mount', '-o', 'refresh=10s', '--', 's3://b/p?region=x', '/mnt'],
     ],
     [
       ['src', '/mnt', '-sn', '-v'],

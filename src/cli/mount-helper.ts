@@ -14,7 +14,7 @@ export function translateMountHelper(helperArguments: readonly string[]): string
   const translated: string[] = ['mount'];
   const queue = [...helperArguments];
   for (let argument = queue.shift(); argument !== undefined; argument = queue.shift()) {
-    if (argument === '-o') translated.push('-o', value(argument, queue.shift()));
+    if (argument === '-o') translated.push('-o', withoutRw(value(argument, queue.shift())));
     else if (argument === '-t') value(argument, queue.shift());
     else if (argument === '-N') {
       throw new UsageError('mount -N is not supported: enter the namespace with nsenter(1) first.');
@@ -30,6 +30,12 @@ export function translateMountHelper(helperArguments: readonly string[]): string
     );
   }
   return [...translated, '--', ...operands];
+}
+
+/** mount(8) writes `rw` itself where nobody wrote `ro`: nobody asked for it, so it is no mistake. */
+function withoutRw(options: string): string {
+  const kept = options.split(',').filter((option) => option !== 'rw');
+  return kept.join(',');
 }
 
 function value(option: string, text: string | undefined): string {

@@ -23,6 +23,8 @@ export interface MountRequest extends CommandContext {
   readonly fake: boolean;
   /** Where the parent in {@link startInBackground} waits for the handshake. */
   readonly readyFd: number | undefined;
+  /** `-o rw` was written. */
+  readonly askedForWriting: boolean;
 }
 
 /** Longest wait for a mount in the background, unless the store is given longer. */
@@ -41,9 +43,27 @@ export async function mount(request: MountRequest): Promise<ExitCode> {
   const stateDir = resolve(
     options.stateDir ?? defaultStateDir(terminal.environment, currentUser()),
   );
+  // The daemon in the background has nobody to tell.
+  if (request.readyFd === undefined) {
+    for (const note of notesOn(request, mountpoint)) terminal.err(`layoutfs: ${note}\n`);
+  }
   if (request.fake) return EXIT.done;
   const job: PlannedMount = { request, source, mountpoint, stateDir };
   return options.foreground ? stay(job) : leave(job);
+}
+
+/** What the user should know about the command itself, full sentences. */
+function notesOn({ askedForWriting }: MountRequest, mountpoint: string): string[] {
+  const path = resolve(mountpoint);
+  const [odd] = /[:@]/.exec(path) ?? [];
+  return [
+    ...(askedForWriting ? ['The mount is read-only, whatever -o rw asks for.'] : []),
+    ...(odd === undefined
+      ? []
+      : [
+          `The mountpoint ${path} has a "${odd}" in it: skopeo and umoci end a layout's path there, so they cannot name images in it.`,
+        ]),
+  ];
 }
 
 interface PlannedMount {

@@ -92,6 +92,17 @@ it('where in the program an error arose is shown at --log-level debug only', asy
   expect((await run(...failure, '--log-level', 'debug')).err).toContain('    at ');
 });
 
+it.each([
+  [['-o', 'rw'], '/mnt', 'The mount is read-only, whatever -o rw asks for.'],
+  [[], '/mnt/a:b', 'The mountpoint /mnt/a:b has a ":" in it: skopeo and umoci'],
+  [[], '/mnt/a@b', 'The mountpoint /mnt/a@b has a "@" in it: skopeo and umoci'],
+])('mount %j warns of what is legal but odd', async (options, mountpoint, note) => {
+  const { code, err } = await run('mount', '--fake', ...options, 'file:///nowhere', mountpoint);
+  expect(err).toMatch(/^layoutfs: [^\n]+\n$/);
+  expect(err).toContain(note);
+  expect(code).toBe(0);
+});
+
 it('mount -f only checks what was asked for', async () => {
   expect(await run('mount', '--fake', 'file:///nowhere', '/nowhere')).toEqual({
     code: 0,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseMountOptions } from './mount-options.js';
+import { asksForWriting, parseMountOptions } from './mount-options.js';
 
 const values = (text: string, options?: { sloppy: boolean }) =>
   Object.fromEntries(
@@ -39,4 +39,13 @@ describe('-o', () => {
   it('is sloppy when mount -s asks for it', () => {
     expect(values('colour=red,allow_other', { sloppy: true })).toEqual({ allowOther: true });
   });
+});
+
+it.each([
+  ['rw', true],
+  ['noatime, rw,refresh=1s', true],
+  ['ro,include=rw', false],
+  ['', false],
+])('whether %j asks for writing: %s', (text, asked) => {
+  expect(asksForWriting(text)).toBe(asked);
 });

@@ -17,6 +17,11 @@ const OF_MOUNT = new Set(
 /** Options that make no sense after `-o`: `mount` must return. */
 const NOT_AFTER_O: readonly OptionName[] = ['foreground'];
 
+/** Whether an `-o` text asks for a mount that can be written. */
+export function asksForWriting(text: string): boolean {
+  return text.split(',').some((option) => option.trim() === 'rw');
+}
+
 /**
  * The options in a comma-separated `-o` text, as fstab and `mount -t layoutfs` write them.
  * `include` and `exclude` may be repeated. A comma cannot be escaped there.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteSize, duration, text, textList, toggle, userNumber } from './value-types.js';
+import { duration, memorySize, text, textList, toggle, userNumber } from './value-types.js';
 
 /** Which commands take an option. */
 export type OptionScope =
@@ -92,11 +92,11 @@ export const optionsSchema = z.object({
     description:
       'How old an `index.json` or a directory may be before it is compared with the store again.',
   }),
-  memory: field(byteSize.default(64 * 1024 ** 2), {
+  memory: field(memorySize.default(64 * 1024 ** 2), {
     scope: 'source',
     value: 'size',
     default: '64MiB',
-    description: 'Memory for blobs and documents, whatever the number of readers.',
+    description: 'Memory for blobs and documents, whatever the number of readers; at least 8MiB.',
   }),
   requestTimeout: field(duration.default(10_000), {
     scope: 'source',

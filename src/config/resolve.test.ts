@@ -45,11 +45,11 @@ describe('precedence', () => {
   });
 
   it('prefers the command line to the environment, that to the file, that to the default', async () => {
-    await writeFile(file, 'refresh: 1s\nmemory: 1MiB\nallow-other: true\n');
-    const environment = { LAYOUTFS_REFRESH: '2s', LAYOUTFS_MEMORY: '2MiB' };
+    await writeFile(file, 'refresh: 1s\nmemory: 10MiB\nallow-other: true\n');
+    const environment = { LAYOUTFS_REFRESH: '2s', LAYOUTFS_MEMORY: '20MiB' };
     const options = await resolveOptions(flags({ refresh: '3s', config: file }), environment);
     expect(options.refresh).toBe(3000);
-    expect(options.memory).toBe(2 * 1024 ** 2);
+    expect(options.memory).toBe(20 * 1024 ** 2);
     expect(options.allowOther).toBe(true);
     expect(options.transport).toBe('auto');
   });
@@ -118,6 +118,7 @@ describe('wrong values', () => {
     ['refresh', 'soon', '--refresh: "soon" is not a duration'],
     ['refresh', '-5s', '--refresh: "-5s" is not a duration'],
     ['refresh', '5', '--refresh: "5" is not a duration'],
+    ['memory', '8191KiB', '--memory: "8191KiB" is too little memory'],
     ['memory', '64 parsecs', '--memory: "64 parsecs" is not a size'],
     ['memory', '99999999TiB', '--memory: "99999999TiB" is not a size'],
     ['registry', 'harbor', '--registry: "harbor" is no registry kind: use zot or plain.'],

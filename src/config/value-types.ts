@@ -30,6 +30,15 @@ export const byteSize = z
     return z.NEVER;
   });
 
+/** Less would not hold one part of a blob for each of a few readers. */
+const LEAST_MEMORY = 8 * 1024 ** 2;
+
+/** Bytes of a memory budget. */
+export const memorySize = byteSize.refine(
+  (bytes) => bytes >= LEAST_MEMORY,
+  'too little memory to serve blobs with: give at least 8MiB',
+);
+
 /** True or false, also as the words people use for them. */
 export const toggle = z.union([z.boolean(), z.stringbool()], {
   error: 'neither true nor false',
