@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isStoreError } from '../store/errors.js';
 import type { GetResult } from '../store/object-store.js';
 import { readRange } from './body.js';
-import { BlobError } from './errors.js';
+import { BlobError, isBlobError } from './errors.js';
 import type { BlobFinder, BlobName, FoundObject } from './finder.js';
 import { type PartRange, partRange } from './parts.js';
 import { Semaphore } from './semaphore.js';
@@ -48,17 +48,23 @@ export class PartFetcher {
 
   async #attempts(name: BlobName, range: PartRange): Promise<Uint8Array> {
     let failure: unknown;
+    let mayHaveMoved = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const known = this.#finder.known(name);
+      // Shared blobs stay where they are; those of a repository go to another one when it is deleted.
+      if (known) mayHaveMoved = known.location.source !== 'shared';
       try {
-        const answer = known ? await get(known, range) : await this.#find(name, range);
+        const answer = known
+          ? await get(known, range)
+          : (await this.#finder.find(name, range, { mayHaveMoved })).answer;
         if (answer) return await readRange(answer, range.offset, range.length);
         if (known) this.#finder.forget(known);
       } catch (error) {
-        if (!isStoreError(error)) throw error;
+        if (!isStoreError(error) && !isBlobError(error, 'absent')) throw error;
         failure = error;
         if (known && hasMoved(error)) this.#finder.forget(known);
-        else if (isTransient(error)) await sleep(FIRST_PAUSE * 2 ** attempt);
+        // It was there when it was opened: a registry that moves it may not be done yet.
+        else if (isBlobError(error) || isTransient(error)) await sleep(FIRST_PAUSE * 2 ** attempt);
         else break;
       }
     }
@@ -66,10 +72,6 @@ export class PartFetcher {
     throw new BlobError('unavailable', `${name.digest} cannot be read: ${reason}`, {
       cause: failure,
     });
-  }
-
-  async #find(name: BlobName, range: PartRange): Promise<GetResult> {
-    return (await this.#finder.find(name, range)).answer;
   }
 }
 

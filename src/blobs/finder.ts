@@ -25,7 +25,13 @@ export interface FoundObject {
 }
 
 /** Why one candidate was passed over. */
-type Refusal = 'absent' | 'placeholder' | 'wrong-size' | 'denied';
+type Refusal = 'absent' | 'placeholder' | 'cut-short' | 'wrong-size' | 'denied';
+
+/** Refusals after which the bytes may well be in a place that only a flat listing names. */
+const LISTED_AFTER: readonly Refusal[] = ['placeholder', 'cut-short'];
+
+/** Flat listings behind one search; the second one only where copies of the first have gone. */
+const MAX_LISTINGS = 2;
 
 const SOURCE_COUNTERS: Record<BlobLocation['source'], CounterName> = {
   repository: 'blobs.fromRepository',
@@ -68,13 +74,14 @@ export class BlobFinder {
 
   /**
    * Send the ranged GET to one candidate after the other until one answers with an object of the
-   * right size; that answer is returned with its body still to be read.
+   * right size; that answer is returned with its body still to be read. With `mayHaveMoved` the
+   * bytes were there a moment ago, and registries move them to other repositories.
    * @throws BlobError `absent`, `wrong-size` or `unavailable`
    */
   async find(
     name: BlobName,
     range: PartRange,
-    signal?: AbortSignal,
+    { signal, mayHaveMoved = false }: { signal?: AbortSignal; mayHaveMoved?: boolean } = {},
   ): Promise<{ found: FoundObject; answer: GetResult }> {
     const refusals = new Set<Refusal>();
     const tried = new Set<string>();
@@ -85,14 +92,17 @@ export class BlobFinder {
         const answer = await this.#try(location, name, range, signal);
         if (typeof answer !== 'string') return this.#take(location, answer);
         refusals.add(answer);
+        if (location.size === name.size && answer !== 'denied') this.#registry.failed(location);
       }
       return undefined;
     };
     try {
       const direct = await attempt(this.#locations(name));
       if (direct) return direct;
-      if (refusals.has('placeholder')) {
+      const isListed = mayHaveMoved || LISTED_AFTER.some((refusal) => refusals.has(refusal));
+      for (let listing = 0; isListed && listing < MAX_LISTINGS; listing++) {
         const located = await this.#registry.locate(name.repository, name, signal);
+        if (located.every((location) => tried.has(id(location)))) break;
         const resolved = await attempt(located.slice(0, MAX_LOCATED));
         if (resolved) return resolved;
       }
@@ -121,16 +131,21 @@ export class BlobFinder {
 
   /**
    * The length of the stored content when descriptors disagree about it: that of the first
-   * candidate that is no placeholder. Undefined when there is none.
+   * candidate that is no placeholder, else of what a placeholder stands for. Undefined: there is none.
    * @throws BlobError `unavailable`
    */
   async storedSize(name: Omit<BlobName, 'size'>): Promise<number | undefined> {
     try {
-      for (const location of this.#locations({ ...name, size: -1 })) {
+      const anySize = { ...name, size: -1 };
+      let isPlaceholder = false;
+      for (const location of this.#locations(anySize)) {
         const size = await sizeOf(location);
         if (size !== undefined && size > 0) return size;
+        isPlaceholder ||= size === 0;
       }
-      return undefined;
+      if (!isPlaceholder) return undefined;
+      const [copy] = await this.#registry.locate(name.repository, anySize);
+      return copy?.size;
     } catch (cause) {
       if (!isStoreError(cause)) throw cause;
       throw new BlobError('unavailable', cause.message, { cause });
@@ -168,7 +183,7 @@ export class BlobFinder {
       if (isStoreError(error, 'AccessDenied')) return 'denied';
       if (isStoreError(error, 'RangeNotSatisfiable')) {
         // Only an object without bytes refuses a range that begins at 0; further on it is shorter.
-        return range.offset === 0 ? this.#placeholder() : 'wrong-size';
+        return range.offset === 0 ? this.#placeholder() : 'cut-short';
       }
       throw error;
     }
@@ -205,7 +220,7 @@ export class BlobFinder {
 
   #notFound(name: BlobName, refusals: ReadonlySet<Refusal>): BlobError {
     const what = `${name.digest} of ${name.repository || '/'}`;
-    if (refusals.has('wrong-size')) {
+    if (refusals.has('wrong-size') || refusals.has('cut-short')) {
       return new BlobError('wrong-size', `No stored object of ${what} has ${name.size} bytes.`);
     }
     // Without ListBucket permission S3 says 403 for every absent key, so nothing can be told.
@@ -229,7 +244,7 @@ async function sizeOf(location: BlobLocation): Promise<number | undefined> {
   try {
     const answer = await location.store.get(location.key, { range: { offset: 0, length: 1 } });
     answer.cancel();
-    return answer.info.size;
+    return isUploadSession(answer.info) ? undefined : answer.info.size;
   } catch (error) {
     if (isStoreError(error, 'RangeNotSatisfiable')) return 0;
     if (isStoreError(error, 'NotFound', 'AccessDenied')) return undefined;

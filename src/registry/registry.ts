@@ -67,6 +67,12 @@ export interface Registry {
   succeeded(location: BlobLocation): void;
 
   /**
+   * Tell the registry that a copy named by a listing is not there any more, so that the listing is
+   * repeated before it is old.
+   */
+  failed(location: BlobLocation): void;
+
+  /**
    * Where the bytes behind a placeholder are, found by a flat listing of the store (shared by all
    * callers, kept on disk, repeated only when it is old). Copies of `descriptor.size` bytes first.
    * Empty: no stored object of this store has the bytes.

@@ -98,6 +98,10 @@ export class RoutedRegistry implements Registry {
     this.#owners.get(location)?.succeeded(location);
   }
 
+  failed(location: BlobLocation): void {
+    this.#owners.get(location)?.failed(location);
+  }
+
   async locate(
     repository: string,
     wanted: Wanted,

@@ -34,6 +34,7 @@ export class FlatInventory {
   #loading: Promise<void> | undefined;
   #running: Promise<Inventory> | undefined;
   #current: Inventory | undefined;
+  #distrusted: Inventory | undefined;
   #failure: { readonly error: Error; readonly at: number } | undefined;
 
   constructor(options: FlatInventoryOptions) {
@@ -46,12 +47,19 @@ export class FlatInventory {
     return this.#current;
   }
 
+  /** The inventory taken last is known to be wrong somewhere. */
+  distrust(): void {
+    this.#distrusted = this.#current;
+  }
+
   /** Whether `inventory` is too young to be taken again. */
-  isFresh({ finishedAt, durationMs }: Inventory): boolean {
-    const rest = Math.max(this.#options.refreshMs, REST_FACTOR * durationMs);
-    const age = Date.now() - finishedAt;
+  isFresh(inventory: Inventory): boolean {
+    const { refreshMs } = this.#options;
+    const rest = REST_FACTOR * inventory.durationMs;
+    const age = Date.now() - inventory.finishedAt;
+    if (inventory === this.#distrusted) return age >= 0 && age < rest;
     // A clock that was set back must not make an old inventory young for ever.
-    return age >= 0 && age < rest;
+    return age >= 0 && age < Math.max(refreshMs, rest);
   }
 
   /** Read the inventory kept on disk, once. Answers whether this call brought one. */

@@ -117,6 +117,11 @@ export class PlainRegistry implements Registry {
     return;
   }
 
+  /** No listing is ever believed. */
+  failed(): void {
+    return;
+  }
+
   /** Plain layouts have no placeholders: what is not at its own key is nowhere. */
   locate(): Promise<readonly BlobLocation[]> {
     return Promise.resolve([]);

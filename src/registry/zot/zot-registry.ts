@@ -140,6 +140,10 @@ export class ZotRegistry implements Registry {
     if (place !== undefined) this.#order.succeeded(place);
   }
 
+  failed(): void {
+    this.#inventory.distrust();
+  }
+
   async locate(
     repository: string,
     wanted: Wanted,
