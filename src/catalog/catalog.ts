@@ -3,6 +3,7 @@ import { withinDeadline } from '../blobs/deadline.js';
 import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import { type Digest, digestParts } from '../oci/digest.js';
+import { BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE } from '../oci/layout.js';
 import type { Registry, StoredDocument } from '../registry/registry.js';
 import { isStoreError } from '../store/errors.js';
 import { Directories, join, type RepositorySelection } from './directories.js';
@@ -42,6 +43,8 @@ export interface CatalogBlob {
 
 /** After an unknown digest the index is read again at most this many times a refresh interval. */
 const RECHECKS_PER_REFRESH = 5;
+
+const LAYOUT_NAMES: ReadonlySet<string> = new Set([OCI_LAYOUT_FILE, INDEX_FILE, BLOBS_DIRECTORY]);
 
 /** What repositories there are, and what each contains now. */
 export class Catalog {
@@ -97,7 +100,7 @@ export class Catalog {
     const listed = this.#directories.fresh(parent);
     if (listed) return listed.children.includes(name) && !this.#isBarrenNow(path);
     if (this.#indexes.peek(path)) return (await this.#indexes.current(path)) !== undefined;
-    if (!this.#registry.listable) return this.#probeChild(parent, path);
+    if (!this.#registry.listable) return this.#probeChild(parent, name);
     const { children, repository } = await this.#directories.visit(path);
     return (repository !== undefined || children.length > 0) && !this.#isBarrenNow(path);
   }
@@ -217,10 +220,12 @@ export class Catalog {
 
   /**
    * Without permission to list, a name is a repository if it has an index; below a namespace any
-   * other name may be a namespace again, below a repository it is nothing.
+   * other name may be a namespace again, below a repository it is nothing. Names of a layout's own
+   * files are no namespaces: who asks for them wants to know whether the parent is a repository.
    */
-  async #probeChild(parent: string, path: string): Promise<boolean> {
-    if ((await this.#indexes.current(path)) !== undefined) return true;
+  async #probeChild(parent: string, name: string): Promise<boolean> {
+    if ((await this.#indexes.current(join(parent, name))) !== undefined) return true;
+    if (LAYOUT_NAMES.has(name)) return false;
     return parent === '' || !(await this.isRepository(parent));
   }
 
