@@ -53,6 +53,7 @@ function errnoIn(stderr: string, code: number): string {
   if (stderr.includes('Input/output error') || code === 128 + 7) return 'EIO';
   if (stderr.includes('No such file or directory')) return 'ENOENT';
   if (stderr.includes('Permission denied')) return 'EACCES';
+  if (stderr.includes('Is a directory')) return 'EISDIR';
   if (stderr.includes('Transport endpoint is not connected')) return 'ENOTCONN';
   return `exit code ${code}: ${stderr}`;
 }
