@@ -239,7 +239,8 @@ export class Tree implements FileSystem {
         return this.#openBlob(node);
       case 'index':
         if (node.snapshot.bytes.byteLength === 0) {
-          throw new ErrnoError('EIO', 'The index.json object is empty in the store.');
+          const { repository } = node.snapshot;
+          throw new ErrnoError('EIO', `index.json of ${repository || '/'} is empty in the store.`);
         }
         return bytesHandle(node.snapshot.bytes, this.#catalog.pin(node.snapshot));
       case 'oci-layout': {

@@ -25,6 +25,13 @@ export interface LoggedLine {
   readonly message: string;
 }
 
+/** A file that stays open until it is closed. */
+export interface OpenedPath {
+  readonly size: number;
+  read(offset: number, length: number): Promise<Buffer>;
+  close(): void;
+}
+
 /** A source as a mount would show it, asked without a mount. */
 export class TreeView {
   readonly wired: WiredSource;
@@ -148,6 +155,20 @@ export class TreeView {
         this.fileSystem.release(handle);
       }
     });
+  }
+
+  /** Open a file and keep it open; throws ErrnoError. */
+  async open(path: string): Promise<OpenedPath> {
+    const { handle, size } = await this.#at(path, async ({ ino, size }) => ({
+      ...(await this.fileSystem.open(ino)),
+      size,
+    }));
+    return {
+      size,
+      read: async (offset, length) =>
+        Buffer.from(await this.fileSystem.read(handle, offset, length)),
+      close: () => void this.fileSystem.release(handle),
+    };
   }
 
   /** The errno of `cat PATH`, or `ok <bytes> <sha256>`. */
