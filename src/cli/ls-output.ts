@@ -1,5 +1,6 @@
 import { formatByteSize } from '../config/byte-size.js';
 import type { ScannedRepository } from '../registry/registry.js';
+import { lsCommandLine } from './command-hint.js';
 import { formatPlatform } from './image-platform.js';
 import type { ListedImage } from './repository-contents.js';
 import { renderTable } from './table.js';
@@ -8,6 +9,8 @@ import { renderTable } from './table.js';
 export interface LostDigest {
   readonly digest: string;
   readonly repositories: readonly string[];
+  /** The images of a single repository that reach it, as `name:tag` or `name@digest`. */
+  readonly images?: readonly string[];
 }
 
 export interface RepositoriesListing {
@@ -41,7 +44,12 @@ export function renderRepositories(listing: RepositoriesListing): string {
       listing.incomplete,
     ),
   );
-  parts.push(renderLost(listing.lost, true));
+  parts.push(
+    renderLost(
+      listing.lost,
+      `Push again the images that need them; "${lsCommandLine(listing.source, 'REPOSITORY')}" names those`,
+    ),
+  );
   return parts.join('');
 }
 
@@ -56,7 +64,7 @@ export function renderRepository(listing: RepositoryListing, columns?: number): 
         { title: 'TYPE' },
         { title: 'PLATFORM' },
         { title: 'SIZE', align: 'right' },
-        ...(images.some(({ problem }) => problem !== undefined) ? [{ title: 'PROBLEM' }] : []),
+        ...(images.some((image) => problemOf(image) !== '') ? [{ title: 'PROBLEM' }] : []),
       ],
       images.map((image) => [
         image.tag ?? '',
@@ -64,7 +72,7 @@ export function renderRepository(listing: RepositoryListing, columns?: number): 
         image.type,
         image.platforms.map(formatPlatform).join(','),
         formatByteSize(image.size),
-        image.problem ?? '',
+        problemOf(image),
       ]),
     );
   const whole = render((digest) => digest);
@@ -77,18 +85,23 @@ export function renderRepository(listing: RepositoryListing, columns?: number): 
     malformed === 0
       ? ''
       : `\n${count(malformed, 'entry', 'entries')} of index.json cannot be read.\n`,
-    renderLost(lost, false),
+    renderLost(lost, 'Push these images again to restore them'),
   ].join('');
 }
 
-function renderLost(lost: readonly LostDigest[], withRepositories: boolean): string {
+/** Why an image cannot be read, or not whole. */
+function problemOf({ problem, lost = [] }: ListedImage): string {
+  return problem ?? (lost.length === 0 ? '' : count(lost.length, 'blob lost', 'blobs lost'));
+}
+
+function renderLost(lost: readonly LostDigest[], advice: string): string {
   if (lost.length === 0) return '';
-  const lines = lost.flatMap(({ digest, repositories }) => [
+  const lines = lost.flatMap(({ digest, repositories, images }) => [
     digest,
-    ...(withRepositories ? [`  in ${repositories.map((name) => name || '/').join(', ')}`] : []),
+    `  in ${(images ?? repositories.map((name) => name || '/')).join(', ')}`,
   ]);
   const what = lost.length === 1 ? '1 digest has' : `${lost.length} digests have`;
-  return `\nLost: ${what} no bytes anywhere in this store. Push the images again to restore them:\n${indent(lines)}`;
+  return `\nLost: ${what} no bytes anywhere in this store. ${advice}:\n${indent(lines)}`;
 }
 
 const renderSection = (title: string, lines: readonly string[]) =>

@@ -1,12 +1,17 @@
 import type { Options } from '../config/options.js';
 import { RepositoryFilter } from '../config/repository-filter.js';
 import { UsageError } from '../config/usage-error.js';
+import type { Digest } from '../oci/digest.js';
 import type { RegistryScan } from '../registry/registry.js';
 import { EXIT, type ExitCode } from './exit-code.js';
-import { type LostDigest, renderRepositories, renderRepository } from './ls-output.js';
+import { renderRepositories, renderRepository } from './ls-output.js';
 import type { CommandContext } from './program.js';
 import { Progress } from './progress.js';
-import { readRepository, type RepositoryContents } from './repository-contents.js';
+import {
+  type ListedImage,
+  readRepository,
+  type RepositoryContents,
+} from './repository-contents.js';
 import { type CommandSource, withSource } from './with-source.js';
 
 export interface LsRequest extends CommandContext {
@@ -89,14 +94,36 @@ async function listImages(
       `There is no repository "${repository}" in ${name}: "layoutfs ls" lists them all.`,
     );
   }
-  const lost = await findLost(opened, repository, contents, progress);
-  const { images, malformed } = contents;
+  const { malformed } = contents;
+  const digests = await findLost(opened, repository, contents, progress);
+  const images = markLost(contents, new Set(digests));
+  const lost = digests.map((digest) => ({
+    digest,
+    repositories: [repository],
+    images: images
+      .filter((image) => image.lost?.includes(digest) === true)
+      .map((image) => imageName(repository, image)),
+  }));
   const listing = { source: name, repository, images, lost, malformed };
   terminal.out(
     json ? `${JSON.stringify(listing, null, 2)}\n` : renderRepository(listing, terminal.columns),
   );
   const unreadable = images.some(({ problem }) => problem !== undefined);
   return lost.length > 0 || unreadable ? EXIT.failed : EXIT.done;
+}
+
+/** The images, each with what it lacks. */
+function markLost({ images, reach }: RepositoryContents, lost: ReadonlySet<Digest>): ListedImage[] {
+  if (lost.size === 0) return [...images];
+  return images.map((image) => {
+    const missing = [...reach(image.digest)].filter((digest) => lost.has(digest)).sort();
+    return missing.length === 0 ? image : { ...image, lost: missing };
+  });
+}
+
+function imageName(repository: string, { tag, digest }: ListedImage): string {
+  const name = repository === '' ? '/' : repository;
+  return tag === undefined ? `${name}@${digest}` : `${name}:${tag}`;
 }
 
 /**
@@ -108,7 +135,7 @@ async function findLost(
   repository: string,
   contents: RepositoryContents,
   progress: Progress,
-): Promise<LostDigest[]> {
+): Promise<Digest[]> {
   const lost = new Set(contents.absent);
   const listing = registry.listable ? await registry.list(repository) : undefined;
   if (listing?.repository?.ownBlobs === true && registry.kind !== 'plain') {
@@ -117,7 +144,7 @@ async function findLost(
       if (contents.closure.get(digest)?.foreign === false) lost.add(digest);
     }
   }
-  return [...lost].sort().map((digest) => ({ digest, repositories: [repository] }));
+  return [...lost].sort();
 }
 
 async function scanWithProgress(

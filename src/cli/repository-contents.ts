@@ -31,6 +31,8 @@ export interface ListedImage {
   readonly size: number;
   /** Why it cannot be read, when it cannot. */
   readonly problem?: string;
+  /** Digests it reaches that are lost, itself included; absent where none is known to be. */
+  readonly lost?: readonly string[];
 }
 
 /** What a repository contains, as far as its documents can be read. */
@@ -39,6 +41,8 @@ export interface RepositoryContents {
   readonly images: readonly ListedImage[];
   /** Every digest that the index reaches, and whether its bytes may rightly be absent. */
   readonly closure: ReadonlyMap<Digest, { readonly foreign: boolean }>;
+  /** The digests that an entry of `index.json` reaches, itself first. */
+  readonly reach: (digest: Digest) => ReadonlySet<Digest>;
   /** Manifests of the closure without bytes in the store. */
   readonly absent: readonly Digest[];
   /** Entries of `index.json` that are no descriptors. */
@@ -76,6 +80,7 @@ export async function readRepository(
         { foreign: all.every(({ foreign }) => foreign === true) },
       ]),
     ),
+    reach: (digest) => new Set(reachedFrom(digest, reader).keys()),
     absent: reader.absent,
     malformed: ignored,
   };
@@ -102,7 +107,9 @@ async function describe(descriptor: Descriptor, reader: DocumentReader): Promise
     mediaType,
     type: typeOf(descriptor, reader.manifest(digest)),
     platforms,
-    size: sizeOf(descriptor, reader),
+    size: [...reachedFrom(digest, reader, descriptor.size).values()].reduce(
+      (sum, one) => sum + one,
+    ),
     ...(problem !== undefined && { problem }),
   };
 }
@@ -149,18 +156,16 @@ async function platformsOf(
   return platform === undefined ? [] : [platform];
 }
 
-/** Each digest counts once, as it is stored once. */
-function sizeOf(root: Descriptor, reader: DocumentReader): number {
-  const seen = new Set<Digest>();
-  const stack = [root];
-  let total = 0;
+/** All that `digest` reaches, with sizes; each digest once, as it is stored once. */
+function reachedFrom(digest: Digest, reader: DocumentReader, size = 0): Map<Digest, number> {
+  const reached = new Map<Digest, number>();
+  const stack: Pick<Descriptor, 'digest' | 'size'>[] = [{ digest, size }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    if (seen.has(next.digest)) continue;
-    seen.add(next.digest);
-    total += next.size;
+    if (reached.has(next.digest)) continue;
+    reached.set(next.digest, next.size);
     stack.push(...(reader.manifest(next.digest)?.children ?? []));
   }
-  return total;
+  return reached;
 }
 
 /** Reads each document of a repository once, and remembers what could not be read. */
