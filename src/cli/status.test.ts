@@ -19,7 +19,7 @@ const healthy: MountStatus = {
   notes: [],
   log: '/var/lib/layoutfs/log/mnt-a.log',
   tree: { inodes: 7, openFiles: 1 },
-  memory: { rssBytes: 64 * 1024 ** 2, heapBytes: 1 },
+  memory: { rssBytes: 138 * 1024 ** 2, heapBytes: 1, budgetBytes: 64 * 1024 ** 2 },
   counters: new Counters().snapshot(),
 };
 
@@ -43,6 +43,9 @@ describe('all mounts', () => {
       '/mnt/a  s3://bucket  ready, pid 42\n' +
         '/mnt/b  s3://bucket  ready, store failing, 1 stale, 1 lost, pid 42\n',
     );
+    expect(renderMounts([{ ...healthy, state: 'detached' }], ['/mnt/c is stale.'])).toBe(
+      '/mnt/a  s3://bucket  detached, ends with its last reader, pid 42\n/mnt/c is stale.\n',
+    );
   });
 });
 
@@ -57,10 +60,26 @@ describe('one mount', () => {
         'transport    libfuse',
         'store        answers',
         'kernel       holds 7 inodes, 1 open file',
-        'memory       64 MiB',
+        'memory       resident 138 MiB (blob and document budget 64 MiB)',
         'log          /var/lib/layoutfs/log/mnt-a.log',
         '',
       ].join('\n'),
+    );
+  });
+
+  it('that has lost much says how much, and shows the first of it', () => {
+    const unresolved = Array.from({ length: 24 }, (_, number) => ({
+      repository: `r${number}`,
+      digest: `sha256:${number % 7}`,
+    }));
+    const text = renderStatus({ ...healthy, unresolved });
+    expect(text).toContain('\n24 lost blobs (7 digests) found so far; "layoutfs ls ');
+    expect(text).toContain('  r19 sha256:5\n  … and 4 more: --json has them all\n');
+  });
+
+  it('that is detached says what it waits for', () => {
+    expect(renderStatus({ ...healthy, state: 'detached' })).toMatch(
+      /^state +detached, ends with its last reader; up for 1 d 2 h, pid 42/m,
     );
   });
 
@@ -70,7 +89,9 @@ describe('one mount', () => {
     expect(text).toContain('last error   2026-01-02T00:00:00.000Z It took too long.\n');
     expect(text).toContain('\nNotes:\n  LIST is refused.\n');
     expect(text).toContain('cannot be revalidated:\n  team/app\n');
-    expect(text).toContain('no stored object has the bytes:\n  team/app sha256:abc\n');
+    expect(text).toContain(
+      '\n1 lost blob found so far; "layoutfs ls s3://bucket" checks all:\n  team/app sha256:abc\n',
+    );
     expect(text).toMatch(/\nCounters:\n {2}store\.get +12\n$/);
   });
 });

@@ -3,6 +3,8 @@ import { currentUser } from '../config/directories.js';
 import { askMounts, type MountAnswer } from '../daemon/control-client.js';
 import type { MountStatus } from '../daemon/status.js';
 import { inspectMountpoint } from '../fuse/mountpoint.js';
+import { lsCommandLine } from './command-hint.js';
+import { explainUnasked, findDead, markDetached } from './mounts-of-user.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { CommandContext } from './program.js';
 
@@ -15,51 +17,47 @@ export async function status(
   mountpoint: string | undefined,
   { json }: { json: boolean },
 ): Promise<ExitCode> {
-  const path = mountpoint === undefined ? undefined : await requireMount(mountpoint);
-  const answers = await askMounts(terminal.environment, currentUser(), path);
-  const statuses = answers.flatMap((answer) => ('status' in answer ? [answer.status] : []));
+  const found = mountpoint === undefined ? undefined : await inspectMountpoint(mountpoint);
+  const path = found?.path;
+  const user = currentUser();
+  const answers = await askMounts(terminal.environment, user, path);
+  const statuses = await markDetached(
+    answers.flatMap((answer) => ('status' in answer ? [answer.status] : [])),
+  );
   const silent = answers.filter((answer) => 'error' in answer);
-  if (path !== undefined && answers.length === 0) {
-    throw new Error(
-      `The mount on ${path} cannot be asked: it belongs to another user, or has no control socket.`,
-    );
-  }
+  if (found !== undefined && answers.length === 0) throw await explainUnasked(found, user.uid);
+  const dead = path === undefined ? await findDead(user.uid, statuses) : [];
   if (json)
     terminal.out(
-      `${JSON.stringify(path === undefined ? statuses : (statuses[0] ?? null), null, 2)}\n`,
+      `${JSON.stringify(path === undefined ? statuses : (statuses.at(-1) ?? null), null, 2)}\n`,
     );
   else if (path !== undefined) terminal.out(statuses.map((one) => renderStatus(one)).join('\n'));
-  else terminal.out(renderMounts(statuses));
+  else terminal.out(renderMounts(statuses, dead));
+  if (json) for (const line of dead) terminal.err(`layoutfs: ${line}\n`);
   for (const answer of silent) terminal.err(`layoutfs: ${silence(answer)}\n`);
-  return silent.length > 0 ? EXIT.failed : EXIT.done;
-}
-
-/** The path, if a layoutfs that is alive is mounted there. @throws Error which says what is there instead */
-async function requireMount(mountpoint: string): Promise<string> {
-  const found = await inspectMountpoint(mountpoint);
-  if (found.kind !== 'layoutfs') throw new Error(`No layoutfs is mounted on ${found.path}.`);
-  if (found.state === 'stale') {
-    throw new Error(
-      `The mount on ${found.path} is stale: its daemon was killed. Take it away with: layoutfs umount ${found.path}`,
-    );
-  }
-  return found.path;
+  return silent.length > 0 || dead.length > 0 ? EXIT.failed : EXIT.done;
 }
 
 function silence(answer: MountAnswer): string {
   return `The mount behind ${answer.socket} does not answer: ${'error' in answer ? answer.error : ''}.`;
 }
 
-/** One line for each mount. */
-export function renderMounts(statuses: readonly MountStatus[]): string {
-  if (statuses.length === 0) return 'No mounts of this user.\n';
-  return statuses
-    .map((one) => `${one.mountpoint}  ${one.source}  ${healthWord(one)}, pid ${one.pid}\n`)
-    .join('');
+/** One line for each mount; `dead` are sentences about those that cannot be asked. */
+export function renderMounts(
+  statuses: readonly MountStatus[],
+  dead: readonly string[] = [],
+): string {
+  const lines = statuses.map(
+    (one) => `${one.mountpoint}  ${one.source}  ${healthWord(one)}, pid ${one.pid}`,
+  );
+  const all = [...lines, ...dead];
+  return all.length === 0 ? 'No mounts of this user.\n' : `${all.join('\n')}\n`;
 }
 
+const DETACHED = 'detached, ends with its last reader';
+
 function healthWord({ state, store, staleIndexes, unresolved }: MountStatus): string {
-  const words: string[] = [state];
+  const words: string[] = [state === 'detached' ? DETACHED : state];
   if (!store.healthy) words.push('store failing');
   if (staleIndexes.length > 0) words.push(`${staleIndexes.length} stale`);
   if (unresolved.length > 0) words.push(`${unresolved.length} lost`);
@@ -74,7 +72,7 @@ export function renderStatus(one: MountStatus): string {
     ['registry', one.registry],
     [
       'state',
-      `${one.state} for ${renderUptime(one.uptimeSeconds)}, pid ${one.pid}, layoutfs ${one.version}`,
+      `${one.state === 'detached' ? `${DETACHED}; up` : one.state} for ${renderUptime(one.uptimeSeconds)}, pid ${one.pid}, layoutfs ${one.version}`,
     ],
     ['transport', one.transport],
     ['store', one.store.healthy ? 'answers' : 'fails'],
@@ -82,7 +80,10 @@ export function renderStatus(one: MountStatus): string {
       'kernel',
       `holds ${one.tree.inodes} inodes, ${one.tree.openFiles} open ${one.tree.openFiles === 1 ? 'file' : 'files'}`,
     ],
-    ['memory', formatByteSize(one.memory.rssBytes)],
+    [
+      'memory',
+      `resident ${formatByteSize(one.memory.rssBytes)} (blob and document budget ${formatByteSize(one.memory.budgetBytes)})`,
+    ],
     ['log', one.log],
   ];
   const { lastError } = one.store;
@@ -90,12 +91,7 @@ export function renderStatus(one: MountStatus): string {
   const lines = facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
   lines.push(...section('Notes', one.notes));
   lines.push(...section('Served from an index.json that cannot be revalidated', one.staleIndexes));
-  lines.push(
-    ...section(
-      'Lost: no stored object has the bytes',
-      one.unresolved.map(({ repository, digest }) => `${repository} ${digest}`),
-    ),
-  );
+  lines.push(...lostSection(one));
   const counters = Object.entries(one.counters).filter(([, value]) => value > 0);
   lines.push(
     ...section(
@@ -104,6 +100,25 @@ export function renderStatus(one: MountStatus): string {
     ),
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** Lost blobs that one screen holds. */
+const SHOWN_LOST = 20;
+
+/** What readers came upon; nobody looked for the rest. */
+function lostSection({ unresolved, source }: MountStatus): string[] {
+  const digests = new Set(unresolved.map(({ digest }) => digest)).size;
+  const what =
+    unresolved.length === 1
+      ? '1 lost blob'
+      : `${unresolved.length} lost blobs (${digests} ${digests === 1 ? 'digest' : 'digests'})`;
+  const more = unresolved.length - SHOWN_LOST;
+  return section(`${what} found so far; "${lsCommandLine(source)}" checks all`, [
+    ...unresolved
+      .slice(0, SHOWN_LOST)
+      .map(({ repository, digest }) => `${repository || '/'} ${digest}`),
+    ...(more > 0 ? [`… and ${more} more: --json has them all`] : []),
+  ]);
 }
 
 function section(title: string, items: readonly string[]): string[] {

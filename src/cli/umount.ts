@@ -5,6 +5,7 @@ import { askMounts } from '../daemon/control-client.js';
 import { inspectMountpoint } from '../fuse/mountpoint.js';
 import { unmount } from '../fuse/unmount.js';
 import { EXIT, type ExitCode } from './exit-code.js';
+import { ownerOf, userName } from './mounts-of-user.js';
 import type { CommandContext } from './program.js';
 
 /** A daemon that has been unmounted has only sockets left to close. */
@@ -27,6 +28,13 @@ export async function umount(
     );
   }
   if (found.kind !== 'layoutfs') throw new Error(`Nothing is mounted on ${found.path}.`);
+  const { uid } = currentUser();
+  const owner = ownerOf(found.mount);
+  if (uid !== 0 && owner !== undefined && owner !== uid) {
+    throw new Error(
+      `The mount on ${found.path} belongs to ${await userName(owner)}: unmount it as that user or as root, with: sudo layoutfs umount ${found.path}`,
+    );
+  }
   const answers = await askMounts(terminal.environment, currentUser(), found.path);
   const pids = answers.flatMap((answer) => ('status' in answer ? [answer.status.pid] : []));
   // A dead daemon can only be detached; nobody can have anything open that still works.

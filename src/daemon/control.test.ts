@@ -28,7 +28,7 @@ const status: MountStatus = {
   notes: [],
   log: 'stderr',
   tree: { inodes: 1, openFiles: 0 },
-  memory: { rssBytes: 1, heapBytes: 1 },
+  memory: { rssBytes: 1, budgetBytes: 1, heapBytes: 1 },
   counters: new Counters().snapshot(),
 };
 

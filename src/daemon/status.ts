@@ -15,8 +15,11 @@ export interface MountStatus {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly uptimeSeconds: number;
-  /** `stopping` while it unmounts. */
-  readonly state: 'ready' | 'stopping';
+  /**
+   * `stopping` while it unmounts. `detached`: it is unmounted, and ends with its last reader; only
+   * who asks can tell, by the mount table.
+   */
+  readonly state: 'ready' | 'stopping' | 'detached';
   readonly store: StoreHealth;
   /** Repositories whose `index.json` could not be revalidated when it was last used. */
   readonly staleIndexes: readonly string[];
@@ -28,7 +31,12 @@ export interface MountStatus {
   readonly log: string;
   /** What the kernel holds of the tree. */
   readonly tree: { readonly inodes: number; readonly openFiles: number };
-  readonly memory: { readonly rssBytes: number; readonly heapBytes: number };
+  readonly memory: {
+    readonly rssBytes: number;
+    readonly heapBytes: number;
+    /** The option `memory`: what blobs and documents may take of it. */
+    readonly budgetBytes: number;
+  };
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
@@ -76,7 +84,7 @@ export function describeMount(parts: MountParts): () => MountStatus {
       notes: wired.warnings,
       log: job.logDestination,
       tree: wired.tree.status(),
-      memory: { rssBytes: rss, heapBytes: heapUsed },
+      memory: { rssBytes: rss, heapBytes: heapUsed, budgetBytes: job.options.memory },
       counters: parts.counters.snapshot(),
     };
   };
