@@ -185,6 +185,9 @@ describe('a mountpoint', () => {
         code: 1,
         stderr: `layoutfs: The mount on ${mountpoint} is stale: its daemon was killed. Take it away with: layoutfs umount ${mountpoint}\n`,
       });
+      const all = await layoutfs('status');
+      expect(all).toMatchObject({ code: 1, stderr: '' });
+      expect(all.stdout).toContain(`The mount on ${mountpoint} is stale: `);
       expect((await recover()).code).toBe(0);
     }
     expect(await isMounted()).toBe(false);
@@ -218,8 +221,57 @@ describe('a mountpoint', () => {
     expect(await isMounted()).toBe(true);
     expect(await layoutfs('umount', '--lazy', mountpoint)).toEqual(quiet);
     expect(await isMounted()).toBe(false);
+    const waiting = /detached, ends with its last reader/;
+    expect((await layoutfs('status')).stdout).toMatch(waiting);
+    expect((await layoutfs('status', mountpoint)).stdout).toMatch(waiting);
+    expect((await status()).state).toBe('detached');
+    // A second mount at the same place is another one.
+    await layoutfs('mount', source, mountpoint);
+    expect((await status()).state).toBe('ready');
     await reader;
+    await expect.poll(async () => (await layoutfs('status')).stdout).not.toMatch(waiting);
   });
+});
+
+it('a mount of another user is not unmounted, but said whose it is', async () => {
+  await chmod(home, 0o755);
+  await layoutfs('mount', '--allow-other', source, mountpoint);
+  const asNobody = (...words: string[]) =>
+    run(
+      'setpriv',
+      ['--reuid=65534', '--regid=65534', '--clear-groups', LAYOUTFS, ...words, mountpoint],
+      { env: { XDG_RUNTIME_DIR: '', HOME: '/nonexistent' } },
+    );
+  expect(await asNobody('umount')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `layoutfs: The mount on ${mountpoint} belongs to user 0 (root): unmount it as that user or as root, with: sudo layoutfs umount ${mountpoint}\n`,
+  });
+  expect(await asNobody('status')).toMatchObject({
+    code: 1,
+    stderr: `layoutfs: The mount on ${mountpoint} cannot be asked: it belongs to user 0 (root).\n`,
+  });
+});
+
+it('a mount that is odd but possible is made with a note', async () => {
+  mountpoint = join(home, 'a:b');
+  await mkdir(mountpoint);
+  const mounted = await layoutfs('mount', '-o', 'rw', source, mountpoint);
+  expect(mounted).toMatchObject({ code: 0, stdout: '' });
+  expect(mounted.stderr).toMatch(
+    /^layoutfs: The mount is read-only[^\n]*\nlayoutfs: The mountpoint [^\n]*a:b has a ":" in it[^\n]*\n$/,
+  );
+});
+
+it('a registry copied below a prefix is mounted with a hint at its root', async () => {
+  const root = join(home, 'registry');
+  await mkdir(join(root, 'eu/zot/zot'), { recursive: true });
+  await run('cp', ['-a', join(bucket.directory, 'a-b'), join(root, 'eu/zot/zot')]);
+  const hint = `layoutfs: All repositories lie below eu/zot/zot: name it in the source (file://${root}/eu/zot/zot) or use --root eu/zot/zot if that is your registry's root.\n`;
+  expect(await layoutfs('mount', `file://${root}`, mountpoint)).toEqual({ ...quiet, stderr: hint });
+  expect(await names()).toEqual(['eu']);
+  expect((await layoutfs('status', mountpoint)).stdout).toContain('All repositories lie below');
+  expect(await layoutfs('ls', root)).toMatchObject({ code: 0, stderr: hint });
 });
 
 describe('a mount that cannot be made says why, and leaves nothing behind', () => {
