@@ -14,7 +14,7 @@ import { PartFetcher } from './fetcher.js';
 import { BlobFinder, type BlobName } from './finder.js';
 import { OpenBlob } from './open-blob.js';
 import { PartCache } from './part-cache.js';
-import { partCount, partRange } from './parts.js';
+import { PART_SIZE, partCount, partRange } from './parts.js';
 
 export interface BlobsOptions {
   readonly registry: Registry;
@@ -34,6 +34,9 @@ export interface BlobsOptions {
 /** Part hashes of verified blobs that nobody has open, in bytes of memory. */
 const VERIFIED_MEMORY = 16 * 1024 * 1024;
 
+/** Below this budget, in bytes, nothing is read ahead. */
+const READ_AHEAD_MEMORY = 4 * PART_SIZE;
+
 /** Attempts at a part of a verified blob whose bytes differ from those verified before. */
 const RECHECKS = 2;
 
@@ -44,6 +47,7 @@ export class Blobs implements ContentSource {
   readonly #counters: Counters;
   readonly #deadlineMs: number;
   readonly #refreshMs: number;
+  readonly #memoryBytes: number;
   readonly #finder: BlobFinder;
   readonly #fetcher: PartFetcher;
   readonly #cache: PartCache;
@@ -61,6 +65,7 @@ export class Blobs implements ContentSource {
     this.#counters = options.counters;
     this.#deadlineMs = options.deadlineMs;
     this.#refreshMs = options.refreshMs;
+    this.#memoryBytes = options.memoryBytes;
     this.#finder = new BlobFinder(options);
     this.#fetcher = new PartFetcher(this.#finder);
     this.#cache = new PartCache(options.memoryBytes);
@@ -83,7 +88,7 @@ export class Blobs implements ContentSource {
     this.#open.set(content.id, content);
     return new OpenBlob(content, name.repository, {
       deadlineMs: this.#deadlineMs,
-      prefetch: (index) => void this.part(content, name.repository, index).catch(() => undefined),
+      prefetch: (index) => this.#prefetch(content, name.repository, index),
       closed: () => this.#closed(content),
     });
   }
@@ -232,6 +237,12 @@ export class Blobs implements ContentSource {
       this.#verified.get(id) ??
       new BlobContent(scope, name.digest, name.size, this)
     );
+  }
+
+  /** Fetch a part ahead of its reader, unless it would push out the one that is being read. */
+  #prefetch(content: BlobContent, repository: string, index: number): void {
+    if (this.#memoryBytes < READ_AHEAD_MEMORY) return;
+    void this.part(content, repository, index).catch(() => undefined);
   }
 
   #closed(content: BlobContent): void {

@@ -42,6 +42,12 @@ export class Manifests {
     });
   }
 
+  /** A closure was too deep or too large to be followed to its end. */
+  reportLimit(repository: string, limit: 'depth' | 'nodes'): void {
+    const reason = limit === 'depth' ? 'nested too deeply' : 'too many';
+    this.#log.warn({ repository }, `What the index refers to is ${reason}; the rest is not shown.`);
+  }
+
   /** What the manifest points at, if that needs no request. */
   peek(repository: string, manifest: Descriptor): readonly Descriptor[] | undefined {
     const known = this.#children.get(key(manifest));

@@ -128,9 +128,10 @@ export class Membership {
       if (children === undefined) unread.push(manifest);
       return children;
     };
-    await walkClosure(this.#walked ? this.#unread : this.#roots, readManifest, {
+    const { limited } = await walkClosure(this.#walked ? this.#unread : this.#roots, readManifest, {
       onDescriptor: (descriptor) => this.#add(descriptor),
     });
+    if (limited) this.#manifests.reportLimit(this.#repository, limited);
     this.#unread = unread;
     this.#walkedAt = performance.now();
     this.#walked = true;
