@@ -1,3 +1,4 @@
+import { digestOf } from '../../../src/oci/hash.js';
 import type { Row } from '../row.js';
 import {
   A,
@@ -9,6 +10,9 @@ import {
   M1_ALL,
   M2,
   M2_ALL,
+  manifest,
+  named,
+  TYPES,
   placeholders,
   repository,
   under,
@@ -18,6 +22,15 @@ const NOTHING = new Uint8Array();
 const ONE = { blobs: M1_ALL };
 const complete = (name: string) => repository(name, IX_M1, ...M1_ALL);
 const other = (name: string) => repository(name, [M2], ...M2_ALL);
+
+const layerOfBlake3 = named(A.bytes, digestOf('blake3', A.bytes) ?? '', TYPES.layer);
+const ofBlake3 = manifest({ layers: [layerOfBlake3] });
+const unknown = named(
+  A.bytes,
+  'multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8',
+  TYPES.layer,
+);
+const ofUnknown = manifest({ layers: [unknown] });
 
 /** Keys that are no blobs and directories that are no repositories; choosing repositories. */
 export const keyRows: readonly Row[] = [
@@ -117,6 +130,16 @@ export const keyRows: readonly Row[] = [
       repositories: { r: ONE },
       ls: { lost: [[C, 'r']], ignored: 9 },
       hidden: ['lone', 'lone-adls', 'r_$folder$'],
+    },
+  },
+  {
+    vector: 'G5',
+    title: 'blake3, and an algorithm that nobody can verify',
+    keys: repository('r', [ofBlake3, ofUnknown], ofBlake3, ofUnknown, K, layerOfBlake3, unknown),
+    expect: {
+      repositories: {
+        r: { blobs: [ofBlake3, ofUnknown, K, layerOfBlake3], broken: [unknown] },
+      },
     },
   },
   {

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Row } from '../row.js';
 import {
   A,
@@ -23,6 +24,24 @@ export const sharedRows: readonly Row[] = [
     title: 'migrated',
     keys: { ...layout('r', IX_M1), ...blobs('storage', ...M1_ALL, C) },
     expect: { repositories: { r: { blobs: M1_ALL } }, hidden: ['storage'] },
+    then: [
+      {
+        title: 'the shared directory is hidden before anybody has looked into it',
+        run: async ({ view }) => expect(await view.list('')).toEqual(['r']),
+      },
+      {
+        title: 'reading everything costs one GET for each object',
+        run: async (scene) => {
+          scene.store.forget();
+          await scene.check({ repositories: { r: { blobs: M1_ALL } } });
+          const documents = ['r/index.json', 'r/oci-layout'];
+          const shared = Object.keys(blobs('storage', ...M1_ALL));
+          expect(scene.store.gets.map(({ key }) => key).sort()).toEqual(
+            [...documents, ...shared].sort(),
+          );
+        },
+      },
+    ],
   },
   {
     vector: '9',
