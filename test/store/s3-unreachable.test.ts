@@ -46,7 +46,7 @@ describe('an endpoint that cannot be reached', () => {
   it('is explained when it speaks https and http was meant, or the other way round', async () => {
     const plain = await serveHttp((_, response) => response.end());
     const store = await openAt(`https://127.0.0.1:${plain.port}`);
-    await expectFailure(store.get('a'), 'Unreachable', /http:\/\/ and not https:\/\//);
+    await expectFailure(store.get('a'), 'Unreachable', /write endpoint=http:\/\//);
     await plain.stop();
 
     const secure = await serveHttps(dir, (_, response) => response.end());
