@@ -35,7 +35,11 @@ export function refusals(context: Context): void {
     ] as const) {
       useCredentials(key, secret);
       const store = await open({});
-      await expectFailure(store.list({ prefix: '' }), 'BadCredentials', /check the access key and its secret/);
+      await expectFailure(
+        store.list({ prefix: '' }),
+        'BadCredentials',
+        /check the access key and its secret/,
+      );
       await expectFailure(store.get('refusals/a'), 'BadCredentials');
       const failure = await failureOf(store.get('refusals/a'));
       expect(failure.message).not.toContain(server().secretKey);
