@@ -32,12 +32,7 @@ export class PageTrust<Key extends string | number> {
    * open at the same time must be of the same inode.
    * @param hasNoPages the kernel certainly has no pages: then none need be dropped
    */
-  opened(
-    key: Key,
-    ino: InodeNumber,
-    verified: boolean,
-    hasNoPages: boolean,
-  ): PagesOfHandle<Key> {
+  opened(key: Key, ino: InodeNumber, verified: boolean, hasNoPages: boolean): PagesOfHandle<Key> {
     let session = this.#sessions.get(key);
     if (session === undefined) {
       session = { key, ino, handles: 0, unverifiedReleases: 0, cleanSince: undefined };

@@ -89,6 +89,12 @@ export interface FileSystem {
   getattr(ino: InodeNumber): Promise<Attributes>;
   /** All entries but `.` and `..`, bytewise order. Takes no references. */
   readdir(ino: InodeNumber): Promise<readonly DirectoryEntry[]>;
+  /**
+   * What `lookup` would have answered for an entry when it was listed, and with a reference as
+   * `lookup` takes it: for who tells the kernel names and attributes in one. Never a request.
+   * @param entry one that `readdir` answered, the very object
+   */
+  refer(entry: DirectoryEntry): Entry;
   open(ino: InodeNumber): Promise<OpenFile>;
   /** Exactly the bytes of the range that lie within the file; shorter only at the end. */
   read(handle: number, offset: number, length: number): Promise<Uint8Array>;

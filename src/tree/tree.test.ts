@@ -151,6 +151,22 @@ describe('inodes', () => {
     }
   });
 
+  it('of listed entries are referred to as by a lookup', async () => {
+    const { attributes } = await find('r');
+    const before = tree.status().inodes;
+    const listed = await tree.readdir(attributes.ino);
+    for (const entry of listed) {
+      const referred = tree.refer(entry);
+      expect(referred).toEqual(await find(`r/${entry.name}`));
+      expect(await tree.getattr(referred.attributes.ino)).toEqual(entry.attributes);
+    }
+    expect(tree.status().inodes).toBe(before + listed.length);
+    for (const entry of listed) tree.forget(entry.attributes.ino, 2);
+    expect(tree.status().inodes).toBe(before);
+    const foreign = { name: 'x', attributes };
+    expect(() => tree.refer(foreign)).toThrow(TypeError);
+  });
+
   it('are another one for each version of index.json', async () => {
     const before = await find('r/index.json');
     await put('r/index.json', '{"schemaVersion":2,"manifests":[]}');

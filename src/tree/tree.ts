@@ -40,6 +40,15 @@ export interface TreeStatus {
   readonly openFiles: number;
 }
 
+/** An entry that remembers what it stands for, so that it can be referred to without a lookup. */
+class ListedNode implements DirectoryEntry {
+  constructor(
+    readonly name: string,
+    readonly attributes: Attributes,
+    readonly node: Node,
+  ) {}
+}
+
 /**
  * The mount as a value: every repository of a registry as its own OCI image layout. Knows neither
  * FUSE nor stores.
@@ -79,11 +88,20 @@ export class Tree implements FileSystem {
     return this.#guard(async () => {
       const children = await this.#children(this.#node(ino));
       children.sort(([a], [b]) => (a < b ? -1 : 1));
-      return children.map(([name, node]) => ({
-        name,
-        attributes: attributesOf(node, this.#inodes.numberOf(node)),
-      }));
+      return children.map(
+        ([name, node]) =>
+          new ListedNode(name, attributesOf(node, this.#inodes.numberOf(node)), node),
+      );
     });
+  }
+
+  refer(entry: DirectoryEntry): Entry {
+    if (!(entry instanceof ListedNode)) {
+      throw new TypeError(`The entry ${entry.name} was not listed by this tree.`);
+    }
+    // Numbers may collide with one given since the listing; the table decides.
+    const attributes = attributesOf(entry.node, this.#inodes.refer(entry.node));
+    return { attributes, ...this.#timeouts(entry.node) };
   }
 
   open(ino: InodeNumber): Promise<OpenFile> {

@@ -85,8 +85,7 @@ export class MemoryFileSystem implements FileSystem {
     if (children === undefined) throw new ErrnoError('ENOTDIR', `${parent} is no directory.`);
     const node = children.get(name);
     if (node === undefined) throw new ErrnoError('ENOENT', `There is no ${name}.`);
-    this.#references.set(node.ino, (this.#references.get(node.ino) ?? 0) + 1);
-    return { attributes: attributesOf(node), entryTimeout: 0, attributeTimeout: 0 };
+    return this.#entry(node);
   }
 
   async getattr(ino: InodeNumber): Promise<Attributes> {
@@ -99,6 +98,11 @@ export class MemoryFileSystem implements FileSystem {
     const { children } = this.#node(ino);
     if (children === undefined) throw new ErrnoError('ENOTDIR', `${ino} is no directory.`);
     return [...children].map(([name, node]) => ({ name, attributes: attributesOf(node) }));
+  }
+
+  refer(entry: DirectoryEntry): Entry {
+    void this.#called('refer');
+    return this.#entry(this.#node(entry.attributes.ino));
   }
 
   async open(ino: InodeNumber): Promise<OpenFile> {
@@ -138,6 +142,11 @@ export class MemoryFileSystem implements FileSystem {
   statfs(): FileSystemStats {
     void this.#called('statfs');
     return { blockSize: 4096, totalBlocks: 2 ** 33, files: 12_345, maxNameLength: 255 };
+  }
+
+  #entry(node: Node): Entry {
+    this.#references.set(node.ino, (this.#references.get(node.ino) ?? 0) + 1);
+    return { attributes: attributesOf(node), entryTimeout: 0, attributeTimeout: 0 };
   }
 
   #called(name: string): Promise<void> {
