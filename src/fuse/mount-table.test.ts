@@ -15,6 +15,7 @@ test('the fields of a line, with octal escapes and any number of optional fields
   expect(mounts[1]).toEqual({
     id: 42,
     parentId: 24,
+    device: '0:39',
     mountpoint: '/mnt/a b\\c',
     fsType: 'fuse.layoutfs',
     source: 's3://b,u/p\tq',

@@ -5,6 +5,8 @@ export interface Mount {
   /** Unique while the mount exists; the kernel may reuse it afterwards. */
   readonly id: number;
   readonly parentId: number;
+  /** `major:minor` of the device that `stat` shows for files of it. */
+  readonly device: string;
   readonly mountpoint: string;
   /** Such as `ext4` or `fuse.layoutfs`. */
   readonly fsType: string;
@@ -25,12 +27,13 @@ export function parseMountTable(text: string): Mount[] {
     const fields = line.split(' ');
     // Optional fields stand between the sixth and a lone hyphen.
     const hyphen = fields.indexOf('-', 6);
-    const [id, parentId, , , mountpoint, mountOptions] = fields;
+    const [id, parentId, device = '', , mountpoint, mountOptions] = fields;
     if (hyphen < 0 || mountpoint === undefined || mountOptions === undefined) continue;
     const [fsType = '', source = '', superOptions = ''] = fields.slice(hyphen + 1);
     mounts.push({
       id: Number(id),
       parentId: Number(parentId),
+      device,
       mountpoint: unescape(mountpoint),
       fsType: unescape(fsType),
       source: unescape(source),

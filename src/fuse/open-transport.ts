@@ -1,7 +1,7 @@
 import { MountError, type Transport } from './transport.js';
 
 /** The transports that can be asked for; `auto` takes the best that works here. */
-export const TRANSPORT_NAMES = ['auto', 'libfuse'] as const;
+export const TRANSPORT_NAMES = ['auto', 'kernel', 'libfuse'] as const;
 
 export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
@@ -10,6 +10,10 @@ export type TransportName = (typeof TRANSPORT_NAMES)[number];
  * @throws MountError which says what is missing on this host
  */
 export async function openTransport(name: TransportName): Promise<Transport> {
+  if (name === 'kernel') {
+    const { KernelTransport } = await import('./kernel/transport.js');
+    return new KernelTransport();
+  }
   const { LibfuseTransport } = await import('./libfuse/transport.js');
   const { loadFuseNative } = await import('./libfuse/fuse-native.js');
   try {
@@ -25,4 +29,6 @@ export async function openTransport(name: TransportName): Promise<Transport> {
   return new LibfuseTransport();
 }
 
-export { probeLibfuse, type TransportProbe } from './libfuse/probe.js';
+export type { TransportProbe } from './host-problems.js';
+export { probeKernel } from './kernel/probe.js';
+export { probeLibfuse } from './libfuse/probe.js';

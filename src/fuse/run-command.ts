@@ -15,29 +15,31 @@ const OUTPUT_LIMIT = 4096;
  * Run a command without a shell and wait for its end, but never longer than `deadlineMs`, even if
  * the command cannot be killed (as happens to who asks a FUSE mount that does not answer).
  * Standard output and standard error are answered together, in English.
+ * @param descriptors of this process, for the command to have as 3 and following
  */
 export function runCommand(
   program: string,
   args: readonly string[],
   deadlineMs: number,
+  descriptors: readonly number[] = [],
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
       env: { ...process.env, LC_ALL: 'C' },
     });
     let output = '';
     const collect = (chunk: Buffer): void => {
       if (output.length < OUTPUT_LIMIT) output += chunk.toString();
     };
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
+    child.stdout?.on('data', collect);
+    child.stderr?.on('data', collect);
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       // Nor may it keep our process alive.
       child.unref();
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       resolve({ kind: 'timedOut' });
     }, deadlineMs);
     child.on('error', (error: NodeJS.ErrnoException) => {

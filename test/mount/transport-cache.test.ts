@@ -2,7 +2,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-mount.js';
+import {
+  compileDaemon,
+  disposeMounts,
+  MemoryMount,
+  TEST_TRANSPORT,
+} from './support/memory-mount.js';
 import { Reader } from './support/reader.js';
 
 /** What the kernel keeps of a file, and when it lets go of it (promises 1 and 2). */
@@ -142,21 +147,41 @@ describe('an index.json that changes', () => {
     expect(await cat(INDEX)).toBe('c'.repeat(before));
   });
 
-  test('a reader keeps its version, and so do those who come meanwhile', async () => {
-    mount = await MemoryMount.start({ [INDEX]: version('a', 5000, 1e12) });
-    const first = await Reader.open(mount.path(INDEX));
-    await mount.put(INDEX, version('b', 7000, 2e12));
-    const second = await Reader.open(mount.path(INDEX));
-    expect(await first.read()).toBe('a'.repeat(5000));
-    expect(await second.read()).toBe('a'.repeat(5000));
-    expect(await first.size()).toBe(5000);
-    expect((await run('stat', ['-c', '%s', mount.path(INDEX)])).stdout).toBe('5000\n');
-    await first.close();
-    await second.close();
-    await released();
-    expect((await run('stat', ['-c', '%s', mount.path(INDEX)])).stdout).toBe('7000\n');
-    expect(await cat(INDEX)).toBe('b'.repeat(7000));
-  });
+  test.runIf(TEST_TRANSPORT === 'libfuse')(
+    'a reader keeps its version, and so do those who come meanwhile',
+    async () => {
+      mount = await MemoryMount.start({ [INDEX]: version('a', 5000, 1e12) });
+      const first = await Reader.open(mount.path(INDEX));
+      await mount.put(INDEX, version('b', 7000, 2e12));
+      const second = await Reader.open(mount.path(INDEX));
+      expect(await first.read()).toBe('a'.repeat(5000));
+      expect(await second.read()).toBe('a'.repeat(5000));
+      expect(await first.size()).toBe(5000);
+      expect((await run('stat', ['-c', '%s', mount.path(INDEX)])).stdout).toBe('5000\n');
+      await first.close();
+      await second.close();
+      await released();
+      expect((await run('stat', ['-c', '%s', mount.path(INDEX)])).stdout).toBe('7000\n');
+      expect(await cat(INDEX)).toBe('b'.repeat(7000));
+    },
+  );
+
+  test.runIf(TEST_TRANSPORT === 'kernel')(
+    'a reader keeps its version, while those who come later have the new one',
+    async () => {
+      mount = await MemoryMount.start({ [INDEX]: version('a', 5000, 1e12) });
+      const first = await Reader.open(mount.path(INDEX));
+      await mount.put(INDEX, version('b', 7000, 2e12));
+      const second = await Reader.open(mount.path(INDEX));
+      expect(await second.read()).toBe('b'.repeat(7000));
+      expect(await first.read()).toBe('a'.repeat(5000));
+      expect(await first.size()).toBe(5000);
+      expect((await run('stat', ['-c', '%s', mount.path(INDEX)])).stdout).toBe('7000\n');
+      await first.close();
+      await second.close();
+      expect(await cat(INDEX)).toBe('b'.repeat(7000));
+    },
+  );
 
   test('versions that race with readers are never mixed', async () => {
     mount = await MemoryMount.start({ [INDEX]: version('a', 30_000, 1e12) });

@@ -1,25 +1,20 @@
-import { constants } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
+import {
+  capabilityProblem,
+  deviceProblem,
+  type Problem,
+  probeOf,
+  type TransportProbe,
+} from '../host-problems.js';
 import { loadFuseNative } from './fuse-native.js';
-
-/** What `doctor` tells about this transport. */
-export interface TransportProbe {
-  /** A mount can be expected to work. */
-  readonly usable: boolean;
-  /** What is missing, one full sentence each with what to do; empty if usable. */
-  readonly problems: string[];
-}
-
-/** Number of CAP_SYS_ADMIN in <linux/capability.h>. */
-const CAP_SYS_ADMIN = 21n;
 
 /**
  * Whether this process could mount through libfuse. Mounts nothing.
  * @param options.allowOther also check what letting other users in needs
  */
-export async function probeLibfuse({ allowOther = false } = {}): Promise<TransportProbe> {
+export function probeLibfuse({ allowOther = false } = {}): Promise<TransportProbe> {
   const isRoot = process.getuid?.() === 0;
   const checks = [
     loadProblem(),
@@ -27,11 +22,8 @@ export async function probeLibfuse({ allowOther = false } = {}): Promise<Transpo
     ...(isRoot ? [capabilityProblem()] : [fusermountProblem()]),
     ...(allowOther && !isRoot ? [allowOtherProblem()] : []),
   ];
-  const problems = (await Promise.all(checks)).filter((problem) => problem !== undefined);
-  return { usable: problems.length === 0, problems };
+  return probeOf(checks);
 }
-
-type Problem = Promise<string | undefined>;
 
 async function loadProblem(): Problem {
   try {
@@ -40,27 +32,6 @@ async function loadProblem(): Problem {
   } catch (error) {
     return `${error instanceof Error ? error.message : String(error)}.`;
   }
-}
-
-async function deviceProblem(): Problem {
-  try {
-    await (await open('/dev/fuse', constants.O_RDWR)).close();
-    return undefined;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
-    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') {
-      return 'The device /dev/fuse is missing: load the kernel module with "modprobe fuse", or in a container add "--device /dev/fuse".';
-    }
-    return `The device /dev/fuse cannot be opened (${code}): let your user in with "chmod 0666 /dev/fuse", or mount as root.`;
-  }
-}
-
-/** In a container, root often may not mount. */
-async function capabilityProblem(): Problem {
-  const status = await readFile('/proc/self/status', 'utf8');
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
-  if (effective === undefined || (BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) return undefined;
-  return 'This process is root but lacks the capability CAP_SYS_ADMIN, which mounting needs: in a container add "--cap-add SYS_ADMIN".';
 }
 
 /** libfuse 2.9 mounts for ordinary users by the program `fusermount`, by that very name. */

@@ -2,15 +2,15 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 
 import type { FileSystem } from '../../tree/file-system.js';
-import { type Mount, readMountTable, topMount } from '../mount-table.js';
-import { FS_TYPE, prepareMountpoint } from '../mountpoint.js';
+import { readMountTable, topMount } from '../mount-table.js';
+import { prepareMountpoint } from '../mountpoint.js';
+import { OwnMount } from '../own-mount.js';
 import {
   type MountedFileSystem,
   MountError,
   type Transport,
   type TransportOptions,
 } from '../transport.js';
-import { unmount } from '../unmount.js';
 import { loadFuseNative } from './fuse-native.js';
 import { NativeSession } from './native-session.js';
 import { OpenFiles } from './open-files.js';
@@ -23,9 +23,6 @@ import { probeLibfuse } from './probe.js';
  * about 25 ns at every later request (measured).
  */
 const THREADS_WARNING_STEP = 2000;
-
-/** How long the session may take to end after its mount is gone. */
-const END_DEADLINE_MS = 5000;
 
 /** The transport over libfuse 2.9, by the npm package fuse-native. */
 export class LibfuseTransport implements Transport {
@@ -53,54 +50,8 @@ export class LibfuseTransport implements Transport {
       throw await explainRefusal(mountpoint, options, error);
     }
     const mount = topMount(await readMountTable(), mountpoint);
-    return new LibfuseMount(mountpoint, mount, session, openFiles);
-  }
-}
-
-class LibfuseMount implements MountedFileSystem {
-  readonly ended: Promise<void>;
-  readonly #mountpoint: string;
-  readonly #mount: Mount | undefined;
-  #hasEnded = false;
-
-  constructor(
-    mountpoint: string,
-    mount: Mount | undefined,
-    session: NativeSession,
-    openFiles: OpenFiles,
-  ) {
-    this.#mountpoint = mountpoint;
-    this.#mount = mount?.fsType === FS_TYPE ? mount : undefined;
-    this.ended = session.ended.then(() => {
-      this.#hasEnded = true;
-      openFiles.releaseAll();
-    });
-  }
-
-  async unmount(): Promise<void> {
-    // Somebody may have unmounted ours, or mounted something over it. The kernel gives the number
-    // of a mount that is gone to another, so number and place must both be ours.
-    const mounts = (await readMountTable()).filter(
-      (mount) => mount.mountpoint === this.#mountpoint,
-    );
-    if (this.#hasEnded || !mounts.some((mount) => mount.id === this.#mount?.id)) {
-      return this.#settle();
-    }
-    if (topMount(mounts, this.#mountpoint)?.id !== this.#mount?.id) {
-      throw new MountError(
-        `Another file system is mounted over ${this.#mountpoint}; unmount that first with: umount ${this.#mountpoint}`,
-      );
-    }
-    const outcome = await unmount(this.#mountpoint);
-    if (outcome === 'unmounted') await this.#settle();
-  }
-
-  /** Wait a moment for the end, which follows once the requests in flight are answered. */
-  async #settle(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, END_DEADLINE_MS)));
-    await Promise.race([this.ended, deadline]);
-    clearTimeout(timer);
+    const ended = session.ended.then(() => openFiles.releaseAll());
+    return new OwnMount(mountpoint, mount, ended);
   }
 }
 

@@ -15,6 +15,13 @@ const REPOSITORY = new URL('../../..', import.meta.url).pathname;
 export const COMPILED = join(REPOSITORY, 'node_modules/.cache/layoutfs-test');
 
 /**
+ * The transport that the tests run over: LAYOUTFS_TEST_TRANSPORT, or libfuse. What they expect is the
+ * same but where they say otherwise.
+ */
+export const TEST_TRANSPORT: 'kernel' | 'libfuse' =
+  process.env['LAYOUTFS_TEST_TRANSPORT'] === 'kernel' ? 'kernel' : 'libfuse';
+
+/**
  * Compile the daemon that tests start: Node 20 runs no TypeScript, and vitest lends its own loader
  * to nobody. Within node_modules, so that the compiled files find the packages.
  */
@@ -121,7 +128,7 @@ export class MemoryMount {
   mount(options: MemoryMountOptions = {}): Promise<string> {
     return this.#send({
       do: 'mount',
-      transport: options.transport ?? 'libfuse',
+      transport: options.transport ?? TEST_TRANSPORT,
       mountpoint: this.directory,
       source: options.source ?? 'memory',
       allowOther: options.allowOther ?? false,

@@ -1,0 +1,226 @@
+import { constants as fsConstants } from 'node:fs';
+import { constants as osConstants } from 'node:os';
+
+import type { Log } from '../../observe/log.js';
+import { type Attributes, ErrnoError, type FileSystem } from '../../tree/file-system.js';
+import { DirectoryHandles, countBefore, positionAfter } from './directory-handles.js';
+import { DirentWriter } from './dirents.js';
+import { KernelInodes } from './kernel-inodes.js';
+import { OpenFiles } from './open-files.js';
+import { MAX_READ, OpenFlag, type Unique } from './protocol.js';
+import {
+  encodeAttributes,
+  encodeData,
+  encodeEntry,
+  encodeInit,
+  encodeOpen,
+  encodeStatfs,
+  encodeStatus,
+  type Owner,
+} from './replies.js';
+import { refusal } from './refusals.js';
+import type { Request } from './requests.js';
+
+const { errno } = osConstants;
+
+/** Sends an answer; false if nobody waits for it any more. */
+export type Answer = (unique: Unique, chunks: readonly Uint8Array[]) => boolean;
+
+/** An answer, and what to take back if the kernel does not want it any more. */
+interface Reply {
+  readonly chunks: readonly Uint8Array[];
+  readonly undo?: () => void;
+}
+
+export interface OperationsOptions {
+  readonly owner: Owner;
+  /** How long the root's attributes may be remembered, in ms. */
+  readonly refreshMs: number;
+  readonly log: Log;
+  readonly answer: Answer;
+}
+
+/** FUSE requests over a {@link FileSystem}: each is answered exactly once, none throws. */
+export class Operations {
+  readonly #fileSystem: FileSystem;
+  readonly #owner: Owner;
+  readonly #log: Log;
+  readonly #answer: Answer;
+  readonly #inodes: KernelInodes;
+  readonly #files: OpenFiles;
+  readonly #directories: DirectoryHandles;
+  readonly #inProgress = new Set<Promise<void>>();
+
+  constructor(fileSystem: FileSystem, options: OperationsOptions) {
+    this.#fileSystem = fileSystem;
+    this.#owner = options.owner;
+    this.#log = options.log;
+    this.#answer = options.answer;
+    this.#inodes = new KernelInodes(fileSystem, options.refreshMs);
+    this.#files = new OpenFiles(fileSystem, this.#inodes);
+    this.#directories = new DirectoryHandles(fileSystem, this.#inodes);
+  }
+
+  /** Begin to serve a request. */
+  handle(request: Request): void {
+    const { body } = request;
+    if (body.kind === 'forget') {
+      for (const { nodeid, count } of body.forgets) this.#forget(nodeid, count);
+      return;
+    }
+    const work = this.#serve(request).finally(() => this.#inProgress.delete(work));
+    this.#inProgress.add(work);
+  }
+
+  /** The kernel asks for nothing any more: wait for what is in progress, then let go of all. */
+  async end(): Promise<void> {
+    await Promise.all(this.#inProgress);
+    this.#files.releaseAll();
+    this.#directories.releaseAll();
+    this.#inodes.forgetAll();
+  }
+
+  async #serve(request: Request): Promise<void> {
+    const { unique } = request;
+    let reply: Reply | undefined;
+    try {
+      reply = await this.#reply(request);
+    } catch (error) {
+      reply = { chunks: [encodeStatus(unique, this.#errnoOf(error, request))] };
+    }
+    if (reply !== undefined && !this.#answer(unique, reply.chunks)) reply.undo?.();
+  }
+
+  /** The answer for an error; one that is no ErrnoError is our own fault. */
+  #errnoOf(error: unknown, { body, nodeid }: Request): number {
+    const operation = body.kind;
+    if (error instanceof ErrnoError) {
+      this.#log.debug({ operation, nodeid, code: error.code }, error.message);
+      return errno[error.code];
+    }
+    this.#log.error(
+      { operation, nodeid, error },
+      `The request ${operation} of inode ${nodeid} failed with an unexpected error and was answered EIO; this is a bug in layoutfs.`,
+    );
+    return errno.EIO;
+  }
+
+  async #reply(request: Request): Promise<Reply | undefined> {
+    const { unique, nodeid, body } = request;
+    switch (body.kind) {
+      case 'init':
+        return { chunks: [encodeInit(unique, body)] };
+      case 'lookup':
+        return this.#lookup(unique, nodeid, body.name);
+      case 'getattr': {
+        const attributes = await this.#fileSystem.getattr(nodeid);
+        const timeout = this.#inodes.attributeTimeout(nodeid);
+        return { chunks: [encodeAttributes(unique, attributes, timeout, this.#owner)] };
+      }
+      case 'open':
+        return this.#open(unique, nodeid, body.flags);
+      case 'read': {
+        const size = Math.min(body.size, MAX_READ);
+        const data = await this.#files.read(body.handle, body.offset, size);
+        return { chunks: encodeData(unique, data) };
+      }
+      case 'release':
+        this.#files.release(body.handle);
+        return { chunks: [encodeStatus(unique)] };
+      case 'opendir': {
+        const { handle, keepListing } = await this.#directories.open(nodeid);
+        const flags = OpenFlag.CACHE_DIR | (keepListing ? OpenFlag.KEEP_CACHE : 0);
+        return {
+          chunks: [encodeOpen(unique, handle, flags)],
+          undo: () => this.#directories.release(handle),
+        };
+      }
+      case 'readdir':
+      case 'readdirplus':
+        return this.#readdir(unique, body, body.kind === 'readdirplus');
+      case 'releasedir':
+        this.#directories.release(body.handle);
+        return { chunks: [encodeStatus(unique)] };
+      case 'statfs':
+        return { chunks: [encodeStatfs(unique, this.#fileSystem.statfs())] };
+      case 'forget':
+        // Taken by `handle`.
+        return undefined;
+      case 'interrupt':
+      case 'destroy':
+      case 'readlink':
+      case 'mutation':
+      case 'unsupported': {
+        const status = refusal(body.kind);
+        return status === undefined ? undefined : { chunks: [encodeStatus(unique, status)] };
+      }
+    }
+  }
+
+  async #lookup(unique: Unique, parent: number, name: string | undefined): Promise<Reply> {
+    if (name === undefined) throw new ErrnoError('ENOENT', 'The name is not UTF-8.');
+    const entry = await this.#fileSystem.lookup(parent, name);
+    this.#inodes.told(parent, entry);
+    return {
+      chunks: [encodeEntry(unique, entry, this.#owner)],
+      undo: () => this.#forget(entry.attributes.ino, 1),
+    };
+  }
+
+  async #open(unique: Unique, ino: number, flags: number): Promise<Reply> {
+    if ((flags & (fsConstants.O_WRONLY | fsConstants.O_RDWR)) !== 0) {
+      throw new ErrnoError('EROFS', 'The mount is read-only.');
+    }
+    const { handle, keepPages } = await this.#files.open(ino);
+    return {
+      chunks: [encodeOpen(unique, handle, keepPages ? OpenFlag.KEEP_CACHE : 0)],
+      undo: () => this.#files.release(handle),
+    };
+  }
+
+  async #readdir(
+    unique: Unique,
+    { handle, offset, size }: { handle: number; offset: number; size: number },
+    isPlus: boolean,
+  ): Promise<Reply> {
+    const { ino, listing } = await this.#directories.listing(handle, offset);
+    const self = await this.#fileSystem.getattr(ino);
+    const up: Attributes = { ...self, ino: this.#inodes.parentOf(ino) };
+    const dots = [
+      { name: '.', attributes: self },
+      { name: '..', attributes: up },
+    ];
+    const writer = new DirentWriter(Math.min(size, MAX_READ));
+    const taken: number[] = [];
+    for (let index = countBefore(offset); ; index += 1) {
+      const isDot = index < dots.length;
+      const entry = isDot ? dots[index] : listing.entries[index - dots.length];
+      if (entry === undefined) break;
+      const next = positionAfter(listing, index + 1);
+      const take = () => {
+        // The kernel knows these two already, and takes no reference for inode 0.
+        if (isDot) return undefined;
+        const referred = this.#fileSystem.refer(entry);
+        this.#inodes.told(ino, referred);
+        taken.push(referred.attributes.ino);
+        return referred;
+      };
+      const fits = isPlus
+        ? writer.addPlus(entry, next, take, this.#owner)
+        : writer.add(entry, next);
+      if (!fits) break;
+    }
+    return {
+      chunks: encodeData(unique, writer.bytes),
+      undo: () => {
+        for (const one of taken) this.#forget(one, 1);
+      },
+    };
+  }
+
+  #forget(ino: number, count: number): void {
+    if (!this.#inodes.forget(ino, count)) return;
+    this.#files.forget(ino);
+    this.#directories.forget(ino);
+  }
+}
