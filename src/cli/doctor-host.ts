@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { currentUser } from '../config/directories.js';
 import { controlSocketPath } from '../daemon/control-directory.js';
-import { probeLibfuse } from '../fuse/open-transport.js';
+import { probeKernel, probeLibfuse } from '../fuse/open-transport.js';
 import { fail, type Finding, ok, warn } from './finding.js';
 
 /** The oldest Node that we support, as in package.json. */
@@ -29,13 +29,20 @@ export function examineNode(version: string): Finding {
 }
 
 async function examineTransport(): Promise<Finding[]> {
-  const [alone, withOthers] = await Promise.all([
+  const [kernel, alone, withOthers] = await Promise.all([
+    probeKernel(),
     probeLibfuse(),
     probeLibfuse({ allowOther: true }),
   ]);
   const findings = alone.usable
     ? [ok('transport libfuse', 'fuse-native, libfuse and /dev/fuse are usable.')]
     : alone.problems.map((problem) => fail('transport libfuse', problem));
+  // Nothing needs it where libfuse works.
+  findings.push(
+    ...(kernel.usable
+      ? [ok('transport kernel', 'This process may mount and speak to the kernel itself.')]
+      : kernel.problems.map((problem) => warn('transport kernel', problem))),
+  );
   const missing = withOthers.problems.filter((problem) => !alone.problems.includes(problem));
   findings.push(
     ...(missing.length === 0

@@ -120,12 +120,15 @@ export const optionsSchema = z.object({
       'Directory for what outlives a mount: the key of the inode numbers, listings that resolved placeholders, log files.',
   }),
   transport: field(
-    z.enum(['auto', 'libfuse'], 'no transport: use auto or libfuse').default('auto'),
+    z
+      .enum(['auto', 'kernel', 'libfuse'], 'no transport: use auto, kernel or libfuse')
+      .default('auto'),
     {
       scope: 'mount',
       value: 'name',
       default: 'auto',
-      description: 'How to talk to the kernel: `libfuse` (through fuse-native), or `auto`.',
+      description:
+        'How to talk to the kernel: `kernel` (by ourselves; root only), `libfuse` (through fuse-native), or `auto`, which takes libfuse.',
     },
   ),
   allowOther: field(toggle.default(false), {

@@ -122,7 +122,7 @@ describe('wrong values', () => {
     ['memory', '64 parsecs', '--memory: "64 parsecs" is not a size'],
     ['memory', '99999999TiB', '--memory: "99999999TiB" is not a size'],
     ['registry', 'harbor', '--registry: "harbor" is no registry kind: use zot or plain.'],
-    ['transport', 'nfs', '--transport: "nfs" is no transport: use auto or libfuse.'],
+    ['transport', 'nfs', '--transport: "nfs" is no transport: use auto, kernel or libfuse.'],
     ['uid', 'root', '--uid: "root" is not a user or group number.'],
     ['uid', '1.5', '--uid: "1.5" is not a whole number.'],
     ['gid', '4294967295', '--gid: "4294967295" is not a user or group number.'],

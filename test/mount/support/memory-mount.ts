@@ -15,11 +15,11 @@ const REPOSITORY = new URL('../../..', import.meta.url).pathname;
 export const COMPILED = join(REPOSITORY, 'node_modules/.cache/layoutfs-test');
 
 /**
- * The transport that the tests run over: LAYOUTFS_TEST_TRANSPORT, or libfuse. What they expect is the
+ * The transport that the tests run over: LAYOUTFS_TRANSPORT, as for the daemon itself, or libfuse. What they expect is the
  * same but where they say otherwise.
  */
 export const TEST_TRANSPORT: 'kernel' | 'libfuse' =
-  process.env['LAYOUTFS_TEST_TRANSPORT'] === 'kernel' ? 'kernel' : 'libfuse';
+  process.env['LAYOUTFS_TRANSPORT'] === 'kernel' ? 'kernel' : 'libfuse';
 
 /**
  * Compile the daemon that tests start: Node 20 runs no TypeScript, and vitest lends its own loader
