@@ -11,7 +11,9 @@ import {
   NOBODY,
 } from './support/memory-mount.js';
 
-/** An ordinary user mounts, and is told what is missing. */
+/** An ordinary user mounts, and is told what is missing; only `libfuse` mounts for one. */
+
+const transport = 'libfuse';
 
 const run = promisify(execFile);
 const files = { '/dir/file': { content: Buffer.from('text') } };
@@ -20,7 +22,11 @@ beforeAll(compileDaemon);
 afterEach(disposeMounts);
 
 test('an ordinary user mounts, reads and unmounts; root is not let in', async () => {
-  const mount = await MemoryMount.start(files, { source: 'a,b\\c d', unprivileged: true });
+  const mount = await MemoryMount.start(files, {
+    source: 'a,b\\c d',
+    unprivileged: true,
+    transport,
+  });
   expect(await mount.asNobody('cat', mount.path('dir/file'))).toBe('text');
   expect(await mount.asNobody('stat', '-c', '%u %g %a', mount.path('dir'))).toBe(
     `${NOBODY} ${NOBODY} 555\n`,
@@ -41,16 +47,23 @@ test('an ordinary user mounts, reads and unmounts; root is not let in', async ()
 });
 
 test('--allow-other of an ordinary user needs a line in /etc/fuse.conf', async () => {
-  const mount = await MemoryMount.startDaemon({ unprivileged: true });
-  await expect(mount.mount({ allowOther: true })).rejects.toThrow(
+  const mount = await MemoryMount.startDaemon({ unprivileged: true, transport });
+  await expect(mount.mount({ transport, allowOther: true })).rejects.toThrow(
     /user_allow_other.*\/etc\/fuse\.conf/,
   );
 });
 
 test('a mountpoint of another user is refused', async () => {
-  const mount = await MemoryMount.startDaemon({ unprivileged: true });
+  const mount = await MemoryMount.startDaemon({ unprivileged: true, transport });
   await run('chown', ['root', mount.directory]);
-  await expect(mount.mount()).rejects.toThrow(/may not write to the mountpoint/);
+  await expect(mount.mount({ transport })).rejects.toThrow(/may not write to the mountpoint/);
+});
+
+test('over the transport kernel, an ordinary user is told what to do', async () => {
+  const mount = await MemoryMount.startDaemon({ unprivileged: true });
+  await expect(mount.mount({ transport: 'kernel' })).rejects.toThrow(
+    /mounts for root only: mount as root, or use the transport "libfuse"/,
+  );
 });
 
 /** What `probeLibfuse` says in another process, started by a command that ends in Node's own. */

@@ -18,7 +18,7 @@ export type Command =
     }
   | { readonly do: 'put' | 'alter'; readonly path: string; readonly file: MemoryFile }
   | { readonly do: 'remove'; readonly path: string }
-  | { readonly do: 'unmount' | 'waitForEnd' | 'report' | 'letGo' };
+  | { readonly do: 'unmount' | 'waitForEnd' | 'report' | 'letGo' | 'exit' | 'crash' };
 
 export interface Report {
   readonly calls: Readonly<Record<string, number>>;
@@ -66,6 +66,14 @@ async function obey(command: Command): Promise<unknown> {
     case 'letGo':
       lettingGo = true;
       setImmediate(() => process.disconnect());
+      return;
+    case 'exit':
+      setImmediate(() => process.exit(7));
+      return;
+    case 'crash':
+      setImmediate(() => {
+        throw new Error('As told.');
+      });
       return;
     case 'report':
       return {

@@ -24,6 +24,8 @@ export interface MemoryFile {
   readonly verifiedAtRelease?: boolean;
   /** Each read waits this long first, in ms. */
   readonly readDelay?: number;
+  /** How long the name and the attributes may be remembered, in ms; default 0. */
+  readonly timeout?: number;
   readonly failOpen?: 'EIO' | 'EACCES';
   readonly failRead?: 'EIO' | 'bug';
 }
@@ -146,7 +148,8 @@ export class MemoryFileSystem implements FileSystem {
 
   #entry(node: Node): Entry {
     this.#references.set(node.ino, (this.#references.get(node.ino) ?? 0) + 1);
-    return { attributes: attributesOf(node), entryTimeout: 0, attributeTimeout: 0 };
+    const timeout = node.file?.timeout ?? 0;
+    return { attributes: attributesOf(node), entryTimeout: timeout, attributeTimeout: timeout };
   }
 
   #called(name: string): Promise<void> {

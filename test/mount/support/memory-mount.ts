@@ -40,6 +40,8 @@ export interface MemoryMountOptions {
   readonly refreshMs?: number;
   /** Run the daemon as {@link NOBODY}, in a mount namespace where all may open /dev/fuse. */
   readonly unprivileged?: boolean;
+  /** Added to the daemon's environment. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** An ordinary user. */
@@ -96,7 +98,7 @@ export class MemoryMount {
 
   /** Start the daemon only. */
   static async startDaemon(options: MemoryMountOptions = {}): Promise<MemoryMount> {
-    const { mountpoint, unprivileged = false } = options;
+    const { mountpoint, unprivileged = false, env = {} } = options;
     const home = await mkdtemp(join(tmpdir(), 'layoutfs-mount-'));
     const directory = mountpoint ?? join(home, 'mountpoint');
     await chmod(home, 0o755);
@@ -118,6 +120,7 @@ export class MemoryMount {
     const daemon = fork(join(COMPILED, 'test/mount/support/memory-daemon.js'), {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       serialization: 'advanced',
+      env: { ...process.env, ...env },
       ...(unprivileged ? { execPath: 'unshare', execArgv: [...asNobody, process.execPath] } : {}),
     });
     const mount = new MemoryMount(home, directory, daemon);
@@ -176,6 +179,13 @@ export class MemoryMount {
   /** Let the daemon end by itself, if nothing keeps it. */
   letGo(): Promise<void> {
     return this.#send({ do: 'letGo' });
+  }
+
+  /** Let the daemon end its process while it is mounted, on purpose or by an unexpected error. */
+  async leave(how: 'exit' | 'crash'): Promise<number | null> {
+    const exit = once(this.daemon, 'exit') as Promise<[number | null]>;
+    await this.#send({ do: how });
+    return (await exit)[0];
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {

@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { readMountTable, topMount } from '../../src/fuse/mount-table.js';
+import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-mount.js';
+import { Reader } from './support/reader.js';
+
+/** What only the transport `kernel` does. */
+
+const run = promisify(execFile);
+const files = { '/dir/file': { content: Buffer.from('text') } };
+const kernel = { transport: 'kernel' } as const;
+
+const cat = async (path: string): Promise<string> => (await run('cat', [path])).stdout;
+const mountedOn = async (path: string) => topMount(await readMountTable(), path);
+const threadsOf = async (pid: number | undefined) =>
+  (await readdir(`/proc/${pid ?? 0}/task`)).length;
+const forgetCaches = () => run('sh', ['-c', 'echo 2 >/proc/sys/vm/drop_caches']);
+
+beforeAll(compileDaemon);
+afterEach(disposeMounts);
+
+describe('the end leaves no mount, no thread and no process', () => {
+  const ROUNDS = 20;
+
+  /** One way to end a mount; answers once the daemon should be gone or have no mount any more. */
+  const ways: Record<string, (mount: MemoryMount) => Promise<unknown>> = {
+    unmount: (mount) => mount.unmount(),
+    umount: async (mount) => {
+      await run('umount', [mount.directory]);
+      await mount.waitForEnd();
+    },
+    'umount -l while a file is open': async (mount) => {
+      const reader = await Reader.open(mount.path('dir/file'));
+      await run('umount', ['-l', mount.directory]);
+      expect(await reader.read()).toBe('text');
+      await reader.close();
+      await mount.waitForEnd();
+    },
+  };
+
+  test.each(Object.entries(ways))('%s, time and again in one process', async (_, end) => {
+    const mount = await MemoryMount.startDaemon();
+    await mount.put('/dir/file', files['/dir/file']);
+    const before = await threadsOf(mount.daemon.pid);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await mount.mount(kernel);
+      expect(await cat(mount.path('dir/file'))).toBe('text');
+      await end(mount);
+      expect(await mountedOn(mount.directory)).toBeUndefined();
+    }
+    expect(await threadsOf(mount.daemon.pid)).toBe(before);
+    const { owed, errors } = await mount.report();
+    expect(owed).toEqual({ references: 0, handles: 0 });
+    expect(errors).toEqual([]);
+    expect(await openDevices(mount)).toBe(0);
+  });
+
+  test.each([
+    ['exit', 7],
+    ['crash', 1],
+  ] as const)('%s of the process while it is mounted and in use', async (how, code) => {
+    for (let round = 0; round < ROUNDS / 4; round += 1) {
+      const mount = await MemoryMount.start(
+        { ...files, '/slow': { content: Buffer.from('slow'), readDelay: 60_000 } },
+        kernel,
+      );
+      const slow = cat(mount.path('slow')).catch((error: unknown) => String(error));
+      await expect.poll(async () => (await mount.report()).calls['read']).toBe(1);
+      expect(await mount.leave(how)).toBe(code);
+      expect(await slow).toMatch(/abort|not connected|Input\/output/i);
+      expect(await mountedOn(mount.directory)).toBeUndefined();
+    }
+  });
+
+  test('SIGKILL: readers in the middle fail, and nobody hangs', async () => {
+    for (let round = 0; round < ROUNDS / 4; round += 1) {
+      const mount = await MemoryMount.start(
+        { '/slow': { content: Buffer.from('slow'), readDelay: 60_000 } },
+        kernel,
+      );
+      const slow = cat(mount.path('slow')).catch((error: unknown) => String(error));
+      await expect.poll(async () => (await mount.report()).calls['read']).toBe(1);
+      await mount.kill();
+      expect(await slow).toMatch(/abort|not connected|Input\/output/i);
+      await mount.dispose();
+    }
+  });
+
+  test('a mount that is refused', async () => {
+    const mount = await MemoryMount.startDaemon({ env: { PATH: '/nonexistent' } });
+    await mount.report();
+    const before = await threadsOf(mount.daemon.pid);
+    for (let round = 0; round < 3; round += 1) {
+      await expect(mount.mount(kernel)).rejects.toThrow(/program "mount" is not installed/);
+    }
+    expect(await threadsOf(mount.daemon.pid)).toBe(before);
+    expect(await openDevices(mount)).toBe(0);
+  });
+});
+
+describe('references', () => {
+  test('are those of lookups and listings, and all come back', async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 3000 }, (_, index) => [
+        `/many/${'n'.repeat(1 + (index % 200))}${index}`,
+        { content: Buffer.from(String(index)), timeout: 60_000 },
+      ]),
+    );
+    const mount = await MemoryMount.start(many, kernel);
+    // From within: the name of the directory itself may not be remembered.
+    const listed = await run('sh', ['-c', 'cd "$1"; exec ls -lU', 'sh', mount.path('many')], {
+      maxBuffer: 2 ** 24,
+    });
+    expect(listed.stdout.trim().split('\n')).toHaveLength(3001);
+    const { calls, owed } = await mount.report();
+    // Each entry once, by READDIRPLUS; the LOOKUPs are of the directory itself.
+    expect(calls['refer']).toBe(3000);
+    expect(calls['lookup']).toBeLessThanOrEqual(3);
+    expect(owed.references).toBe((calls['refer'] ?? 0) + (calls['lookup'] ?? 0));
+    const forgotten = async () => {
+      await forgetCaches();
+      return (await mount.report()).owed.references;
+    };
+    await expect.poll(forgotten, { timeout: 20_000 }).toBe(0);
+    expect((await mount.report()).errors).toEqual([]);
+  });
+});
+
+describe('a directory', () => {
+  test('that is listed while it changes shows each name once', async () => {
+    const names = Array.from({ length: 2000 }, (_, index) => `${'x'.repeat(100)}-${index}`);
+    const mount = await MemoryMount.start(
+      Object.fromEntries(names.map((name) => [`/d/${name}`, { content: Buffer.from('x') }])),
+      kernel,
+    );
+    const stop = new AbortController();
+    const changes = (async () => {
+      for (let round = 0; !stop.signal.aborted; round += 1) {
+        await mount.put(`/d/new-${round}`, { content: Buffer.from('x') });
+        await mount.remove(`/d/new-${round - 3}`);
+      }
+    })();
+    for (let round = 0; round < 20; round += 1) {
+      const { stdout } = await run('ls', ['-U', mount.path('d')], { maxBuffer: 2 ** 24 });
+      const seen = stdout.trim().split('\n');
+      expect(new Set(seen).size).toBe(seen.length);
+      expect(seen.filter((name) => name.startsWith('x')).sort()).toEqual([...names].sort());
+    }
+    stop.abort();
+    await changes;
+  });
+
+  test('shows a change at the next listing, and asks for no names when there was none', async () => {
+    const mount = await MemoryMount.start(files, kernel);
+    const list = async () => (await run('ls', [mount.path('dir')])).stdout.trim().split('\n');
+    expect(await list()).toEqual(['file']);
+    await mount.put('/dir/other', { content: Buffer.from('x') });
+    expect(await list()).toEqual(['file', 'other']);
+    await mount.remove('/dir/file');
+    expect(await list()).toEqual(['other']);
+    expect(await list()).toEqual(['other']);
+  });
+
+  test('knows its parent', async () => {
+    const mount = await MemoryMount.start({ '/a/b/c': files['/dir/file'] }, kernel);
+    const { stdout } = await run('stat', ['-c', '%i', mount.path('a/b'), mount.path('a')]);
+    const inos = stdout.trim().split('\n').map(Number);
+    const { stdout: raw } = await run('sh', ['-c', 'ls -aiU1 "$1"', 'sh', mount.path('a/b')]);
+    const dots = raw
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(' '))
+      .filter(([, name]) => name === '.' || name === '..');
+    expect(dots.map(([ino]) => Number(ino))).toEqual(inos);
+  });
+});
+
+test('sequential reads are of 1 MiB', async () => {
+  const size = 16 * 2 ** 20;
+  const mount = await MemoryMount.start({ '/big': { content: Buffer.alloc(size, 'b') } }, kernel);
+  const { stdout } = await run('sh', [
+    '-c',
+    'wc -c <"$1"; cat "$1" | wc -c',
+    'sh',
+    mount.path('big'),
+  ]);
+  expect(stdout.trim().split('\n').map(Number)).toEqual([size, size]);
+  // The first one or two are shorter, as the kernel's read-ahead begins.
+  expect((await mount.report()).calls['read']).toBeLessThanOrEqual(16 + 6);
+});
+
+/** Descriptors of the daemon that are FUSE devices. */
+async function openDevices(mount: MemoryMount): Promise<number> {
+  const directory = `/proc/${mount.daemon.pid ?? 0}/fdinfo`;
+  const infos = await Promise.all(
+    (await readdir(directory)).map((fd) => readFile(`${directory}/${fd}`, 'utf8').catch(() => '')),
+  );
+  return infos.filter((info) => info.includes('fuse_connection')).length;
+}
