@@ -1,0 +1,152 @@
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const LAYOUTFS = join(import.meta.dirname, '../../../bin/layoutfs');
+const TRANSPORTS = ['libfuse', 'kernel'];
+const CLIENTS = 4;
+const MANIFESTS = 40;
+const LAYERS = 500;
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+
+/** Waits for a line, then does one thing per name and prints how long all of them took, in ms. */
+const CLIENT = `
+import os, sys, time
+what, directory, part, parts, times = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+names = [line.rstrip('\\n') for line in open(sys.argv[6])][part::parts]
+os.chdir(directory)
+print('ready', flush=True)
+sys.stdin.readline()
+start = time.monotonic()
+for _ in range(times):
+    if what == 'lookup':
+        for name in names: os.stat(name)
+    else:
+        for name in names: os.close(os.open(name, os.O_RDONLY))
+print((time.monotonic() - start) * 1000, flush=True)
+`;
+
+/**
+ * Lookups of names that the kernel does not know yet, by parallel clients: a fresh mount whose
+ * daemon has read the manifests already.
+ * @param {{ repeats: number }} options
+ * @returns {Promise<import('./report.mjs').Measurement>}
+ */
+export function measureLookups({ repeats }) {
+  return measure('lookups', 'lookups/s', repeats, async (place) => {
+    // One lookup makes the daemon read all manifests.
+    await run('stat', [join(place.blobs, place.names[0])]);
+    const milliseconds = await clients(place, 'lookup', place.namesFile, 1);
+    return (place.names.length / milliseconds) * 1000;
+  });
+}
+
+/**
+ * Opens and closes of files that were read before, by parallel clients.
+ * @param {{ repeats: number }} options
+ * @returns {Promise<import('./report.mjs').Measurement>}
+ */
+export function measureOpens({ repeats }) {
+  return measure('opens', 'opens/s', repeats, async (place) => {
+    const paths = place.manifests.map((name) => join(place.blobs, name));
+    await run('cat', paths, { maxBuffer: 2 ** 28 });
+    const times = 100;
+    const milliseconds = await clients(place, 'open', place.manifestsFile, times);
+    return ((place.manifests.length * times) / milliseconds) * 1000;
+  });
+}
+
+/** Each transport in turn, on a fresh mount each time; the first round is not counted. */
+async function measure(name, unit, repeats, once) {
+  const home = await mkdtemp(join(tmpdir(), 'layoutfs-bench-'));
+  try {
+    const place = await makePlace(home);
+    const cases = TRANSPORTS.map((transport) => ({ name: transport, figures: [] }));
+    for (let round = 0; round <= repeats; round++) {
+      for (const one of cases) {
+        const figure = await mounted(home, one.name, () => once(place));
+        if (round > 0) one.figures.push(figure);
+      }
+    }
+    return { name, unit, cases };
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function mounted(home, transport, use) {
+  const options = { env: { ...process.env, XDG_RUNTIME_DIR: home }, timeout: 60_000 };
+  const own = ['--state-dir', join(home, 'state'), '--log', join(home, 'log')];
+  const mountpoint = join(home, 'mnt');
+  const more = ['--transport', transport, '--refresh', '60s'];
+  await run(LAYOUTFS, ['mount', join(home, 'store'), mountpoint, ...own, ...more], options);
+  try {
+    return await use();
+  } finally {
+    await run(LAYOUTFS, ['umount', mountpoint], options);
+  }
+}
+
+/** A plain layout with many layers, which are listed in its manifests and not stored. */
+async function makePlace(home) {
+  const blobs = join(home, 'store/r/blobs/sha256');
+  await mkdir(blobs, { recursive: true });
+  await mkdir(join(home, 'mnt'));
+  const put = async (bytes) => {
+    const encoded = createHash('sha256').update(bytes).digest('hex');
+    await writeFile(join(blobs, encoded), bytes);
+    return { digest: `sha256:${encoded}`, size: Buffer.byteLength(bytes), encoded };
+  };
+  const config = await put('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}}');
+  const names = [];
+  const manifests = [];
+  for (let m = 0; m < MANIFESTS; m++) {
+    const layers = Array.from({ length: LAYERS }, (_, i) => {
+      const encoded = createHash('sha256').update(`${m}/${i}`).digest('hex');
+      names.push(encoded);
+      const mediaType = 'application/vnd.oci.image.layer.v1.tar';
+      return { mediaType, digest: `sha256:${encoded}`, size: 1000 + i };
+    });
+    const document = {
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
+      layers,
+    };
+    manifests.push(await put(JSON.stringify(document)));
+  }
+  const index = manifests.map(({ digest, size }) => ({ mediaType: MANIFEST, digest, size }));
+  await writeFile(join(home, 'store/r/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  await writeFile(
+    join(home, 'store/r/index.json'),
+    JSON.stringify({ schemaVersion: 2, manifests: index }),
+  );
+  const place = {
+    blobs: join(home, 'mnt/r/blobs/sha256'),
+    names,
+    namesFile: join(home, 'names'),
+    manifests: manifests.map(({ encoded }) => encoded),
+    manifestsFile: join(home, 'manifests'),
+  };
+  await writeFile(place.namesFile, place.names.join('\n'));
+  await writeFile(place.manifestsFile, place.manifests.join('\n'));
+  return place;
+}
+
+/** Start all clients, let them go at once; the time of the slowest, in ms. */
+async function clients(place, what, file, times) {
+  const all = Array.from({ length: CLIENTS }, (_, part) => {
+    const args = [what, place.blobs, part, CLIENTS, times, file].map(String);
+    return spawn('python3', ['-c', CLIENT, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  });
+  const line = async (client) => String((await once(client.stdout, 'data'))[0]).trim();
+  await Promise.all(all.map(line));
+  const figures = all.map(line);
+  for (const client of all) client.stdin.end('\n');
+  return Math.max(...(await Promise.all(figures)).map(Number));
+}
