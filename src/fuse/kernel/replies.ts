@@ -102,10 +102,11 @@ export function encodeOpen(unique: Unique, handle: number, flags: number): Buffe
   return reply;
 }
 
-/** `fuse_statfs_out` of a full, read-only file system. */
+/** `fuse_statfs_out` of a read-only file system: empty, for "100 % full" would alarm monitors. */
 export function encodeStatfs(unique: Unique, stats: FileSystemStats): Buffer {
   const { reply, body } = start(unique, Size.KSTATFS);
-  writeWide(reply, stats.totalBlocks, body);
+  // Blocks in all, free, and free for ordinary users.
+  for (let count = 0; count < 3; count += 1) writeWide(reply, stats.totalBlocks, body + count * 8);
   writeWide(reply, stats.files, body + 24);
   reply.writeUInt32LE(stats.blockSize, body + 40);
   reply.writeUInt32LE(stats.maxNameLength, body + 44);
