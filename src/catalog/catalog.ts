@@ -52,6 +52,7 @@ export class Catalog {
   readonly #blobs: Blobs;
   readonly #selection: RepositorySelection;
   readonly #deadlineMs: number;
+  readonly #refreshMs: number;
   readonly #recheckMs: number;
   readonly #directories: Directories;
   readonly #indexes: Indexes;
@@ -62,6 +63,7 @@ export class Catalog {
     this.#blobs = options.blobs;
     this.#selection = options.selection;
     this.#deadlineMs = options.deadlineMs;
+    this.#refreshMs = options.refreshMs;
     this.#recheckMs = options.refreshMs / RECHECKS_PER_REFRESH;
     const memoryBytes = Math.floor(options.memoryBytes / 2);
     const manifests = new Manifests({ ...options, memoryBytes });
@@ -181,6 +183,18 @@ export class Catalog {
     );
     const all = await Promise.all(members.map((member) => this.#withSize(repository, member)));
     return all.filter((blob) => !this.#blobs.isKnownAbsent({ repository, ...blob }));
+  }
+
+  /**
+   * Whether `list` would answer from what is known, without a request.
+   * @returns `version`: the same (`===`) while the closure is the same; `freshFor`: how long that is
+   *   known without asking, in ms
+   */
+  closureInHand(repository: string): { version: unknown; freshFor: number } | undefined {
+    const state = this.#indexes.peek(repository);
+    if (!state?.isWhole || state.stale) return undefined;
+    const freshFor = this.#refreshMs - (performance.now() - state.checkedAt);
+    return freshFor > 0 ? { version: state.snapshot, freshFor } : undefined;
   }
 
   /** Names of the directories below `blobs/`: `sha256` always, others when used. */

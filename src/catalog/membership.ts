@@ -43,6 +43,11 @@ export class Membership {
     return this.#members.size;
   }
 
+  /** Whether every digest of the closure is known, and none can follow. */
+  get isWhole(): boolean {
+    return this.#walked && this.#unread.length === 0;
+  }
+
   /**
    * The member with this digest, or undefined when the closure does not have it.
    * @throws BlobError `unavailable` when a manifest could not be read and the digest may be behind it

@@ -96,6 +96,11 @@ export class RepositoryState {
     return undefined;
   }
 
+  /** Whether the current closure is known in full. */
+  get isWhole(): boolean {
+    return this.#membership.isWhole;
+  }
+
   /**
    * The current closure.
    * @throws BlobError `unavailable`

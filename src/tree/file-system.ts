@@ -35,6 +35,16 @@ export interface DirectoryEntry {
   readonly attributes: Attributes;
 }
 
+/** A listing that costs nothing. */
+export interface ListingInHand {
+  /** The same (`===`) while `readdir` answers the same names with the same inodes. */
+  readonly version: unknown;
+  /** For how long that is known without asking, in ms. */
+  readonly freshFor: number;
+  /** Of every entry, as `lookup` answers them. */
+  readonly timeouts: Pick<Entry, 'entryTimeout' | 'attributeTimeout'>;
+}
+
 export interface OpenFile {
   readonly handle: number;
   /**
@@ -95,6 +105,12 @@ export interface FileSystem {
    * @param entry one that `readdir` answered, the very object
    */
   refer(entry: DirectoryEntry): Entry;
+  /**
+   * Whether `readdir` could answer now without any request, and all its entries have the same
+   * timeouts: then a transport may keep the listing and answer lookups from it. A name that it does
+   * not have must be looked up all the same.
+   */
+  inHand(ino: InodeNumber): ListingInHand | undefined;
   open(ino: InodeNumber): Promise<OpenFile>;
   /** Exactly the bytes of the range that lie within the file; shorter only at the end. */
   read(handle: number, offset: number, length: number): Promise<Uint8Array>;

@@ -38,9 +38,12 @@ export class InodeTable {
     });
   }
 
-  /** Take one reference on a node's inode; the node replaces what was known of it. */
-  refer(node: Node): InodeNumber {
-    const ino = this.numberOf(node);
+  /**
+   * Take one reference on a node's inode; the node replaces what was known of it.
+   * @param likely its number, if it was asked for before
+   */
+  refer(node: Node, likely?: InodeNumber): InodeNumber {
+    const ino = likely !== undefined && this.#isFor(likely, node) ? likely : this.numberOf(node);
     const known = this.#inodes.get(ino);
     if (known) {
       known.node = node;
@@ -49,6 +52,12 @@ export class InodeTable {
       this.#inodes.set(ino, { node, identity: identityOf(node), references: 1 });
     }
     return ino;
+  }
+
+  /** Whether a number that was the node's once is so still. */
+  #isFor(ino: InodeNumber, node: Node): boolean {
+    const known = this.#inodes.get(ino);
+    return known === undefined || known.identity === identityOf(node);
   }
 
   /** Give references back; the root stays. */

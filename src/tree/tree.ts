@@ -16,6 +16,7 @@ import {
   type FileSystem,
   type FileSystemStats,
   type InodeNumber,
+  type ListingInHand,
   type OpenFile,
   type ReleasedFile,
 } from './file-system.js';
@@ -39,6 +40,9 @@ export interface TreeStatus {
   readonly inodes: number;
   readonly openFiles: number;
 }
+
+/** A blob never changes under its name. */
+const BLOB_TIMEOUTS = { entryTimeout: Infinity, attributeTimeout: Infinity } as const;
 
 /** An entry that remembers what it stands for, so that it can be referred to without a lookup. */
 class ListedNode implements DirectoryEntry {
@@ -100,8 +104,16 @@ export class Tree implements FileSystem {
       throw new TypeError(`The entry ${entry.name} was not listed by this tree.`);
     }
     // Numbers may collide with one given since the listing; the table decides.
-    const attributes = attributesOf(entry.node, this.#inodes.refer(entry.node));
+    const ino = this.#inodes.refer(entry.node, entry.attributes.ino);
+    const attributes = attributesOf(entry.node, ino);
     return { attributes, ...this.#timeouts(entry.node) };
+  }
+
+  inHand(ino: InodeNumber): ListingInHand | undefined {
+    const node = this.#inodes.get(ino);
+    if (node?.kind !== 'algorithm') return undefined;
+    const closure = this.#catalog.closureInHand(node.repository);
+    return closure && { ...closure, timeouts: BLOB_TIMEOUTS };
   }
 
   open(ino: InodeNumber): Promise<OpenFile> {
@@ -288,7 +300,7 @@ export class Tree implements FileSystem {
   #timeouts(node: Node): Pick<Entry, 'entryTimeout' | 'attributeTimeout'> {
     switch (node.kind) {
       case 'blob':
-        return { entryTimeout: Infinity, attributeTimeout: Infinity };
+        return BLOB_TIMEOUTS;
       // The name leads to another inode with the next version; the version itself never changes.
       case 'index':
         return { entryTimeout: 0, attributeTimeout: Infinity };

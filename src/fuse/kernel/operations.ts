@@ -2,11 +2,18 @@ import { constants as fsConstants } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 
 import type { Log } from '../../observe/log.js';
-import { type Attributes, ErrnoError, type FileSystem } from '../../tree/file-system.js';
+import {
+  type Attributes,
+  ErrnoError,
+  type FileSystem,
+  type InodeNumber,
+} from '../../tree/file-system.js';
 import { DirectoryHandles, countBefore, positionAfter } from './directory-handles.js';
 import { DirentWriter } from './dirents.js';
+import type { KnownNames } from './known-names.js';
 import { KernelInodes } from './kernel-inodes.js';
 import { OpenFiles } from './open-files.js';
+import { NamePublisher } from './name-publisher.js';
 import { MAX_READ, OpenFlag, type Unique } from './protocol.js';
 import {
   encodeAttributes,
@@ -38,6 +45,9 @@ export interface OperationsOptions {
   readonly refreshMs: number;
   readonly log: Log;
   readonly answer: Answer;
+  /** Have all threads answer lookups from this, or answer none in a directory any more. */
+  readonly publish: (names: KnownNames) => void;
+  readonly withdraw: (parent: InodeNumber) => void;
 }
 
 /** FUSE requests over a {@link FileSystem}: each is answered exactly once, none throws. */
@@ -49,6 +59,7 @@ export class Operations {
   readonly #inodes: KernelInodes;
   readonly #files: OpenFiles;
   readonly #directories: DirectoryHandles;
+  readonly #publisher: NamePublisher;
   readonly #inProgress = new Set<Promise<void>>();
 
   constructor(fileSystem: FileSystem, options: OperationsOptions) {
@@ -59,6 +70,7 @@ export class Operations {
     this.#inodes = new KernelInodes(fileSystem, options.refreshMs);
     this.#files = new OpenFiles(fileSystem, this.#inodes);
     this.#directories = new DirectoryHandles(fileSystem, this.#inodes);
+    this.#publisher = new NamePublisher(fileSystem, options);
   }
 
   /** Begin to serve a request. */
@@ -72,9 +84,22 @@ export class Operations {
     this.#inProgress.add(work);
   }
 
+  /** A thread has told the kernel of a published entry; see {@link ToldRing}. */
+  told(id: number, index: number): void {
+    const entry = this.#publisher.entry(id, index < 0 ? ~index : index);
+    if (entry === undefined) return;
+    if (index < 0) {
+      this.#forget(entry.entry.attributes.ino, 1);
+      return;
+    }
+    const referred = this.#fileSystem.refer(entry.entry);
+    this.#inodes.told(entry.parent, referred);
+  }
+
   /** The kernel asks for nothing any more: wait for what is in progress, then let go of all. */
   async end(): Promise<void> {
     await Promise.all(this.#inProgress);
+    this.#publisher.close();
     this.#files.releaseAll();
     this.#directories.releaseAll();
     this.#inodes.forgetAll();
@@ -161,6 +186,7 @@ export class Operations {
     if (name === undefined) throw new ErrnoError('ENOENT', 'The name is not UTF-8.');
     const entry = await this.#fileSystem.lookup(parent, name);
     this.#inodes.told(parent, entry);
+    if (entry.entryTimeout === Infinity) this.#publisher.lookedUp(parent);
     return {
       chunks: [encodeEntry(unique, entry, this.#owner)],
       undo: () => this.#forget(entry.attributes.ino, 1),
@@ -222,5 +248,6 @@ export class Operations {
     if (!this.#inodes.forget(ino, count)) return;
     this.#files.forget(ino);
     this.#directories.forget(ino);
+    this.#publisher.forget(ino);
   }
 }

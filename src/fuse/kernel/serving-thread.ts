@@ -1,18 +1,22 @@
 import { readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
-import { REQUEST_BUFFER_SIZE, Size } from './protocol.js';
+import { NameTable } from './known-names.js';
+import { Opcode, REQUEST_BUFFER_SIZE, Size } from './protocol.js';
 import { isRefusable, refusal } from './refusals.js';
 import { encodeStatus } from './replies.js';
 import { decodeHeader, decodeRequest, ProtocolError, type Request } from './requests.js';
-import type { ThreadData, ThreadMessage } from './thread-messages.js';
+import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
+import { RING_CAPACITY, ToldRing } from './told-ring.js';
 
 /**
  * A thread that does nothing but read requests, one at a time, from the kernel. What depends on
- * nothing it answers itself; the rest goes to the main thread, which answers on the same device.
+ * nothing it answers itself, and lookups of names that the main thread has published; the rest goes
+ * to the main thread, which answers on the same device.
  *
- * It blocks in read(2), so it hears nothing from the main thread; it ends when the mount does.
+ * It blocks in read(2), so it looks for news of the main thread before each request, and ends when
+ * the mount does.
  */
 
 /** Between two looks whether the device is mounted yet, in ms. */
@@ -24,15 +28,54 @@ const MOUNT_POLL_MS = 1;
  */
 const AGAIN: ReadonlySet<string> = new Set(['EINTR', 'EAGAIN', 'ENOENT']);
 
-const { fd, stop } = workerData as ThreadData;
+const { fd, stop, news, told } = workerData as ThreadData;
 const buffer = Buffer.allocUnsafeSlow(REQUEST_BUFFER_SIZE);
+
+const ring = new ToldRing(told);
+const tables = new Map<number, NameTable>();
+let newsSeen = 0;
+
+/** Answer to a lookup; the header's length and error never change. */
+const entryReply = Buffer.alloc(Size.OUT_HEADER + Size.ENTRY_OUT);
+entryReply.writeUInt32LE(entryReply.byteLength, 0);
+
+function readNews(): void {
+  const latest = Atomics.load(news, 0);
+  if (latest === newsSeen || parentPort === null) return;
+  newsSeen = latest;
+  for (;;) {
+    const message = receiveMessageOnPort(parentPort) as { message: ThreadNews } | undefined;
+    if (message === undefined) return;
+    const item = message.message;
+    if (item.kind === 'names') tables.set(item.known.parent, new NameTable(item.known));
+    else tables.delete(item.parent);
+  }
+}
+
+/** Answer a lookup of a name that was published; false if the tree must be asked. */
+function answerLookup(request: Buffer): boolean {
+  if (request.byteLength <= Size.IN_HEADER || request.readUInt32LE(4) !== Opcode.LOOKUP) {
+    return false;
+  }
+  if (request.readUInt32LE(0) !== request.byteLength) return false;
+  const table = tables.get(request.readUInt32LE(16) + request.readUInt32LE(20) * 2 ** 32);
+  if (table?.isValid !== true) return false;
+  // The name ends in NUL, which is the last byte.
+  const index = table.find(request, Size.IN_HEADER, request.byteLength - 1);
+  if (index < 0 || !ring.push(table.id, index)) return false;
+  request.copy(entryReply, 8, 8, Size.OUT_HEADER);
+  table.copyReply(index, entryReply, Size.OUT_HEADER);
+  if (!write(entryReply)) ring.push(table.id, ~index);
+  if (ring.length === RING_CAPACITY / 2) post({ kind: 'told' });
+  return true;
+}
 
 function post(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
 /** One request, or undefined at the end. */
-function receive(): Uint8Array | undefined {
+function receive(): Buffer | undefined {
   for (;;) {
     try {
       return buffer.subarray(0, readSync(fd, buffer, 0, buffer.byteLength, null));
@@ -61,12 +104,18 @@ function handle(bytes: Uint8Array): void {
 }
 
 function answer({ unique }: Pick<Request, 'unique'>, status: number): void {
+  write(encodeStatus(unique, status));
+}
+
+/** @returns false if nobody waits for the answer any more */
+function write(reply: Buffer): boolean {
   try {
-    writeSync(fd, encodeStatus(unique, status));
+    writeSync(fd, reply);
+    return true;
   } catch (error) {
-    // Nobody waits for the answer any more.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENODEV') throw error;
+    return false;
   }
 }
 
@@ -81,7 +130,8 @@ function refuseMalformed(bytes: Uint8Array, error: ProtocolError): void {
 
 for (let bytes = receive(); bytes !== undefined; bytes = receive()) {
   try {
-    handle(bytes);
+    readNews();
+    if (!answerLookup(bytes)) handle(bytes);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     refuseMalformed(bytes, error);

@@ -8,7 +8,8 @@ import { Device } from './device.js';
 import { Operations } from './operations.js';
 import type { Owner } from './replies.js';
 import { decodeRequest } from './requests.js';
-import type { ThreadData, ThreadMessage } from './thread-messages.js';
+import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
+import { makeRing, ToldRing } from './told-ring.js';
 
 /** More threads were no faster on two cores, and each has its own JavaScript engine. */
 const MAX_THREADS = 2;
@@ -35,6 +36,9 @@ export class Session {
   readonly #operations: Operations;
   readonly #log: Log;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  readonly #news = new Int32Array(new SharedArrayBuffer(4));
+  readonly #threads = new Set<Worker>();
+  readonly #rings = new Set<ToldRing>();
   #initialize = (): void => undefined;
 
   /** @param fd an open /dev/fuse, mounted or about to be; the session closes it at its end */
@@ -44,11 +48,14 @@ export class Session {
     this.#operations = new Operations(fileSystem, {
       ...options,
       answer: (unique, chunks) => this.#device.answer(unique, chunks),
+      publish: (known) => this.#announce({ kind: 'names', known }),
+      withdraw: (parent) => this.#announce({ kind: 'noNames', parent }),
     });
     this.initialized = new Promise((resolve) => (this.#initialize = resolve));
     const count = Math.min(MAX_THREADS, availableParallelism());
     const threads = Array.from({ length: count }, () => this.#serve());
     this.ended = Promise.all(threads).then(async () => {
+      this.#drain();
       await this.#operations.end();
       closeSync(fd);
     });
@@ -75,8 +82,18 @@ export class Session {
 
   /** @returns why the thread has failed, or undefined if the session is over */
   #runThread(): Promise<Error | undefined> {
-    const workerData: ThreadData = { fd: this.#device.fd, stop: this.#stop };
+    const told = makeRing();
+    const workerData: ThreadData = {
+      fd: this.#device.fd,
+      stop: this.#stop,
+      news: this.#news,
+      told,
+    };
     const thread = new Worker(new URL('./serving-thread.js', import.meta.url), { workerData });
+    // Rings stay: what a thread that failed has told is told.
+    this.#rings.add(new ToldRing(told));
+    this.#threads.add(thread);
+    thread.once('exit', () => this.#threads.delete(thread));
     return new Promise((resolve) => {
       thread.on('message', (message: ThreadMessage) => this.#receive(message));
       thread.on('error', resolve);
@@ -84,7 +101,19 @@ export class Session {
     });
   }
 
+  #announce(news: ThreadNews): void {
+    for (const thread of this.#threads) thread.postMessage(news);
+    Atomics.add(this.#news, 0, 1);
+  }
+
+  /** Take note of all that threads have told the kernel; before anything that the kernel says. */
+  #drain(): void {
+    for (const ring of this.#rings) ring.drain((id, index) => this.#operations.told(id, index));
+  }
+
   #receive(message: ThreadMessage): void {
+    this.#drain();
+    if (message.kind === 'told') return;
     if (message.kind === 'malformed') {
       this.#log.warn({ reason: message.reason }, 'The kernel sent a request that is malformed.');
       return;

@@ -6,6 +6,7 @@ import {
   type FileSystem,
   type FileSystemStats,
   type InodeNumber,
+  type ListingInHand,
   type OpenFile,
   type ReleasedFile,
   ROOT_INODE,
@@ -51,6 +52,7 @@ export class MemoryFileSystem implements FileSystem {
   #lastIno = 2 ** 40 + 1000;
   // Above 2^31, which no C int holds.
   #lastHandle = 2 ** 33;
+  #changes = 0;
 
   /** Put a file, and the directories on its way; another one of that name is superseded. */
   put(path: string, file: MemoryFile): void {
@@ -58,6 +60,7 @@ export class MemoryFileSystem implements FileSystem {
     const node = { ino: this.#lastIno++, file };
     this.#byIno.set(node.ino, node);
     directory.set(name, node);
+    this.#changes += 1;
   }
 
   /** Change what a file is and does, under the same inode. */
@@ -71,6 +74,7 @@ export class MemoryFileSystem implements FileSystem {
   remove(path: string): void {
     const { directory, name } = this.#parent(path);
     directory.delete(name);
+    this.#changes += 1;
   }
 
   /** References not forgotten and handles not released: 0 of both when nobody is at work. */
@@ -105,6 +109,14 @@ export class MemoryFileSystem implements FileSystem {
   refer(entry: DirectoryEntry): Entry {
     void this.#called('refer');
     return this.#entry(this.#node(entry.attributes.ino));
+  }
+
+  /** Only a directory whose files all may be remembered for ever. */
+  inHand(ino: InodeNumber): ListingInHand | undefined {
+    const children = [...(this.#node(ino).children?.values() ?? [])];
+    if (!children.every(({ file }) => file?.timeout === Infinity)) return undefined;
+    const timeouts = { entryTimeout: Infinity, attributeTimeout: Infinity };
+    return { version: this.#changes, freshFor: 1000, timeouts };
   }
 
   async open(ino: InodeNumber): Promise<OpenFile> {
