@@ -94,7 +94,7 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
     transport: transport.name,
     state: () => life.state,
   });
-  await openControl({ job, mountpoint, wired, cleanup, signals, status });
+  await openControl({ job, mountpoint, wired, mounted, cleanup, signals, status });
   log.info(
     {
       source: wired.name,
@@ -115,6 +115,7 @@ async function openControl(parts: {
   job: MountJob;
   mountpoint: string;
   wired: WiredSource;
+  mounted: MountedFileSystem;
   cleanup: Cleanup;
   signals: StopSignals;
   status: () => MountStatus;
@@ -124,6 +125,7 @@ async function openControl(parts: {
   const refresh = () => {
     log.info({}, 'Everything that may have changed is compared with the store at its next use.');
     wired.catalog.refresh();
+    parts.mounted.refresh();
   };
   signals.onHangup(() => {
     job.logger.reopen();

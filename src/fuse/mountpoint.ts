@@ -141,12 +141,20 @@ async function canonicalPath(path: string, mounts: readonly Mount[]): Promise<st
   return current;
 }
 
-/** Ask a mount for its root's attributes, in a process that may hang without harm. */
+/**
+ * Ask a mount whether it answers, in a process that may hang without harm: for its root's attributes,
+ * which tell who is let in, and for its size, which the kernel remembers of no mount.
+ */
 async function probe(
   path: string,
   deadlineMs: number,
 ): Promise<'live' | 'stale' | 'silent' | 'closed'> {
-  const result = await runCommand('stat', ['--', path], deadlineMs);
+  const begin = performance.now();
+  let result = await runCommand('stat', ['--', path], deadlineMs);
+  if (result.kind === 'exited' && result.code === 0) {
+    const left = Math.max(1, deadlineMs - (performance.now() - begin));
+    result = await runCommand('stat', ['-f', '--', path], left);
+  }
   if (result.kind === 'timedOut') return 'silent';
   if (result.kind === 'notFound' || result.code === 0) return 'live';
   // The text of ENOTCONN in glibc and in musl.

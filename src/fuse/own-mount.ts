@@ -11,18 +11,30 @@ export class OwnMount implements MountedFileSystem {
   readonly ended: Promise<void>;
   readonly #mountpoint: string;
   readonly #mount: Mount | undefined;
+  readonly #refresh: () => void;
   #hasEnded = false;
 
   /**
    * @param mount what was found at `mountpoint` after mounting
    * @param ended settles when the kernel has ended the session and all is released
+   * @param refresh tells the kernel to ask again; nothing where it remembers nothing for long
    */
-  constructor(mountpoint: string, mount: Mount | undefined, ended: Promise<void>) {
+  constructor(
+    mountpoint: string,
+    mount: Mount | undefined,
+    ended: Promise<void>,
+    refresh: () => void = () => undefined,
+  ) {
+    this.#refresh = refresh;
     this.#mountpoint = mountpoint;
     this.#mount = mount?.fsType === FS_TYPE ? mount : undefined;
     this.ended = ended.then(() => {
       this.#hasEnded = true;
     });
+  }
+
+  refresh(): void {
+    if (!this.#hasEnded) this.#refresh();
   }
 
   async unmount(): Promise<void> {

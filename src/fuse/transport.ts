@@ -29,6 +29,11 @@ export interface MountedFileSystem {
   /** Settles when the kernel has ended the mount, however that came. */
   readonly ended: Promise<void>;
   /**
+   * Have the kernel ask again for all that may have changed, as far as it can be told. What it was
+   * told to remember for ever, it remembers.
+   */
+  refresh(): void;
+  /**
    * Unmount; when readers keep it busy, detach it (they keep what they have open).
    * @throws MountError
    */

@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TEST_TRANSPORT } from './support/memory-mount.js';
 import type { MountStatus } from '../../src/daemon/status.js';
 import { type UnpackedState, unpackZotState } from '../fixtures/unpack.js';
 import { type Outcome, run } from '../support/run.js';
@@ -58,13 +59,15 @@ describe('a mount', () => {
       mountpoint,
       source,
       state: 'ready',
-      transport: 'libfuse',
+      transport: TEST_TRANSPORT,
       store: { healthy: true },
       log: expect.stringContaining(join(home, 'state', 'log')) as string,
     });
     const all = await layoutfs('status');
     expect(all.stdout).toContain(`${mountpoint}  ${source}  ready, pid ${pid}\n`);
-    expect((await layoutfs('status', mountpoint)).stdout).toMatch(/^transport {4}libfuse$/m);
+    expect((await layoutfs('status', mountpoint)).stdout).toMatch(
+      new RegExp(`^transport {4}${TEST_TRANSPORT}$`, 'm'),
+    );
     expect(await layoutfs('umount', mountpoint)).toEqual(quiet);
     expect(await isMounted()).toBe(false);
     // A daemon that has ended may still be a zombie where process 1 is slow to wait for it.

@@ -1,4 +1,4 @@
-import { writevSync } from 'node:fs';
+import { writeSync, writevSync } from 'node:fs';
 
 import type { Log } from '../../observe/log.js';
 import { encodeStatus } from './replies.js';
@@ -36,6 +36,16 @@ export class Device {
       );
       if (code === 'EINVAL') this.answer(unique, [encodeStatus(unique, EIO)]);
       return false;
+    }
+  }
+
+  /** Tell the kernel something it did not ask for, as far as it knows of such. */
+  notify(notice: Uint8Array): void {
+    try {
+      writeSync(this.fd, notice);
+    } catch (error) {
+      // It never knew what it shall forget, is too old for the notice, or has ended the mount.
+      this.#log.debug({ error }, 'The kernel did not take a notice.');
     }
   }
 }

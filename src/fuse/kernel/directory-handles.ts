@@ -101,6 +101,11 @@ export class DirectoryHandles {
     this.#last.delete(ino);
   }
 
+  /** Compare every listing with what is there at its next use. */
+  expireAll(): void {
+    for (const last of this.#last.values()) last.checkedAt = -Infinity;
+  }
+
   releaseAll(): void {
     this.#handles.clear();
     this.#last.clear();

@@ -90,6 +90,11 @@ export class NamePublisher {
     this.#published.delete(parent);
   }
 
+  /** Have the threads ask again in every directory. */
+  expireAll(): void {
+    for (const { known } of this.#published.values()) known.validUntil[0] = 0;
+  }
+
   close(): void {
     this.#published.clear();
     for (const timer of this.#retiring) clearTimeout(timer);

@@ -96,6 +96,12 @@ export class Operations {
     this.#inodes.told(entry.parent, referred);
   }
 
+  /** All that may have changed is asked for anew at its next use. */
+  refresh(): void {
+    this.#directories.expireAll();
+    this.#publisher.expireAll();
+  }
+
   /** The kernel asks for nothing any more: wait for what is in progress, then let go of all. */
   async end(): Promise<void> {
     await Promise.all(this.#inProgress);

@@ -73,6 +73,7 @@ export const OpenFlag = {
 export const NotifyCode = {
   INVAL_INODE: 2,
   INVAL_ENTRY: 3,
+  INC_EPOCH: 8,
 } as const;
 
 /** Sizes of structures, in bytes. */

@@ -137,6 +137,11 @@ export function encodeInvalidateEntry(parent: number, name: string): Buffer {
   return notice;
 }
 
+/** Look every name up again before it is used; Linux 6.16 and later. */
+export function encodeNewEpoch(): Buffer {
+  return startNotice(NotifyCode.INC_EPOCH, 0);
+}
+
 /** `d_type` of a directory entry: the file type bits of its mode. */
 export function direntType(kind: Attributes['kind']): number {
   return typeBits(kind) >>> 12;

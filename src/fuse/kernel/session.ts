@@ -6,7 +6,7 @@ import type { Log } from '../../observe/log.js';
 import type { FileSystem } from '../../tree/file-system.js';
 import { Device } from './device.js';
 import { Operations } from './operations.js';
-import type { Owner } from './replies.js';
+import { encodeNewEpoch, type Owner } from './replies.js';
 import { decodeRequest } from './requests.js';
 import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
 import { makeRing, ToldRing } from './told-ring.js';
@@ -65,6 +65,13 @@ export class Session {
   abandon(): void {
     Atomics.store(this.#stop, 0, 1);
     Atomics.notify(this.#stop, 0);
+  }
+
+  /** Have the kernel ask again for names and listings that may have changed; before the end only. */
+  refresh(): void {
+    this.#operations.refresh();
+    // This notice locks nothing, so it may be sent from here.
+    this.#device.notify(encodeNewEpoch());
   }
 
   /** Keep one thread going until the session ends. */
