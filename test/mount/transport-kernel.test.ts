@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 
@@ -126,6 +126,61 @@ describe('references', () => {
     };
     await expect.poll(forgotten, { timeout: 20_000 }).toBe(0);
     expect((await mount.report()).errors).toEqual([]);
+  });
+});
+
+describe('names that the serving threads know', () => {
+  const NAMES = Array.from({ length: 2000 }, (_, index) => `${'n'.repeat(index % 60)}${index}`);
+  const file = { content: Buffer.from('x'), timeout: Infinity };
+  /** Look all names up, from within the directory, by four programs at once. */
+  const lookUp = async (mount: MemoryMount) => {
+    const script = 'cd "$1"; for i in 1 2 3 4; do xargs stat -c %s <"$2" | sort -u & done; wait';
+    const { stdout } = await run('sh', ['-c', script, 'sh', mount.path('d'), mount.names]);
+    return stdout.trim().split('\n');
+  };
+  const start = async () => {
+    const mount = await MemoryMount.start(
+      Object.fromEntries(NAMES.map((name) => [`/d/${name}`, file])),
+      kernel,
+    );
+    await writeFile(mount.names, NAMES.join('\n'));
+    return mount;
+  };
+
+  test('cost the tree few lookups, are right, and their references come back', async () => {
+    const mount = await start();
+    for (let round = 0; round < 3; round += 1) {
+      expect(await lookUp(mount)).toEqual(['1', '1', '1', '1']);
+      await forgetCaches();
+    }
+    const { calls } = await mount.report();
+    // Those of the first moments, and of each second's beginning; each of the others by a thread.
+    expect(calls['lookup']).toBeLessThan(1000);
+    expect(calls['refer']).toBeGreaterThan(3000);
+    const forgotten = async () => {
+      await forgetCaches();
+      return (await mount.report()).owed.references;
+    };
+    await expect.poll(forgotten, { timeout: 20_000 }).toBe(0);
+    // A thread that tells an entry after the tree has let it go would show here.
+    expect((await mount.report()).errors).toEqual([]);
+  });
+
+  test('a name that comes is found at once; one that goes or changes, within the time it was known for', async () => {
+    const mount = await start();
+    await lookUp(mount);
+    await mount.put('/d/new', { content: Buffer.from('new'), timeout: Infinity });
+    expect(await cat(mount.path('d/new'))).toBe('new');
+    const [one = '', two = ''] = NAMES;
+    await mount.put(`/d/${one}`, { content: Buffer.from('changed'), timeout: Infinity });
+    await mount.remove(`/d/${two}`);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await forgetCaches();
+    const seen = async () => [
+      await cat(mount.path('d', one)),
+      await cat(mount.path('d', two)).catch((error: unknown) => String(error)),
+    ];
+    await expect.poll(seen).toEqual(['changed', expect.stringMatching(/No such file/)]);
   });
 });
 

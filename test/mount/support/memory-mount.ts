@@ -139,6 +139,11 @@ export class MemoryMount {
     });
   }
 
+  /** A file beside the mount, for a test to put names into. */
+  get names(): string {
+    return join(this.#home, 'names');
+  }
+
   /** A path below the mount. */
   path(...names: string[]): string {
     return join(this.directory, ...names);
