@@ -12,6 +12,7 @@ const TRANSPORTS = ['libfuse', 'kernel'];
 const CLIENTS = 4;
 const MANIFESTS = 40;
 const LAYERS = 500;
+const LAYER = 'application/vnd.oci.image.layer.v1.tar';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
 /** Waits for a line, then does one thing per name and prints how long all of them took, in ms. */
@@ -29,6 +30,25 @@ for _ in range(times):
     else:
         for name in names: os.close(os.open(name, os.O_RDONLY))
 print((time.monotonic() - start) * 1000, flush=True)
+`;
+
+/** Bytes of the large file: all its parts fit into the daemon's memory. */
+const LARGE = 24 * 2 ** 20;
+
+/** Reads a file ten times past the kernel's pages; prints MB per second. */
+const DIRECT_READER = `
+import mmap, os, sys, time
+fd = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)
+buffer = mmap.mmap(-1, 1 << 20)
+total, start = 0, time.monotonic()
+for _ in range(10):
+    offset = 0
+    while True:
+        count = os.preadv(fd, [buffer], offset)
+        if count == 0: break
+        offset += count
+    total += offset
+print(total / (time.monotonic() - start) / 1e6)
 `;
 
 /**
@@ -58,6 +78,21 @@ export function measureOpens({ repeats }) {
     const times = 100;
     const milliseconds = await clients(place, 'open', place.manifestsFile, times);
     return ((place.manifests.length * times) / milliseconds) * 1000;
+  });
+}
+
+/**
+ * One reader reads a file from start to end whose bytes the daemon has in memory, and the kernel has
+ * not: it reads past the kernel's pages (O_DIRECT), 1 MiB at a time.
+ * @param {{ repeats: number }} options
+ * @returns {Promise<import('./report.mjs').Measurement>}
+ */
+export function measureReads({ repeats }) {
+  return measure('reads', 'MB/s', repeats, async (place) => {
+    const path = join(place.blobs, place.large);
+    await run('cat', [path], { encoding: 'buffer', maxBuffer: 2 ** 28 });
+    const { stdout } = await run('python3', ['-c', DIRECT_READER, path]);
+    return Number(stdout);
   });
 }
 
@@ -103,20 +138,20 @@ async function makePlace(home) {
     return { digest: `sha256:${encoded}`, size: Buffer.byteLength(bytes), encoded };
   };
   const config = await put('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}}');
+  const large = await put(Buffer.alloc(LARGE, 'l'));
   const names = [];
   const manifests = [];
   for (let m = 0; m < MANIFESTS; m++) {
     const layers = Array.from({ length: LAYERS }, (_, i) => {
       const encoded = createHash('sha256').update(`${m}/${i}`).digest('hex');
       names.push(encoded);
-      const mediaType = 'application/vnd.oci.image.layer.v1.tar';
-      return { mediaType, digest: `sha256:${encoded}`, size: 1000 + i };
+      return { mediaType: LAYER, digest: `sha256:${encoded}`, size: 1000 + i };
     });
     const document = {
       schemaVersion: 2,
       mediaType: MANIFEST,
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-      layers,
+      layers: [...layers, { mediaType: LAYER, ...large }],
     };
     manifests.push(await put(JSON.stringify(document)));
   }
@@ -128,6 +163,7 @@ async function makePlace(home) {
   );
   const place = {
     blobs: join(home, 'mnt/r/blobs/sha256'),
+    large: large.encoded,
     names,
     namesFile: join(home, 'names'),
     manifests: manifests.map(({ encoded }) => encoded),
