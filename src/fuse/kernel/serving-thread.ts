@@ -119,8 +119,10 @@ function write(reply: Buffer): boolean {
   }
 }
 
-function refuseMalformed(bytes: Uint8Array, error: ProtocolError): void {
-  post({ kind: 'malformed', reason: error.message });
+/** Answer EIO to what cannot be served: whoever waits may not wait for ever. */
+function fail(bytes: Uint8Array, error: unknown): void {
+  if (error instanceof ProtocolError) post({ kind: 'malformed', reason: error.message });
+  else post({ kind: 'failed', reason: String(error) });
   if (bytes.byteLength < Size.IN_HEADER) return;
   // Its length is no matter here.
   const head = Uint8Array.from(bytes);
@@ -133,7 +135,6 @@ for (let bytes = receive(); bytes !== undefined; bytes = receive()) {
     readNews();
     if (!answerLookup(bytes)) handle(bytes);
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    refuseMalformed(bytes, error);
+    fail(bytes, error);
   }
 }

@@ -125,6 +125,13 @@ export class Session {
       this.#log.warn({ reason: message.reason }, 'The kernel sent a request that is malformed.');
       return;
     }
+    if (message.kind === 'failed') {
+      this.#log.error(
+        { reason: message.reason },
+        'A request could not be served and was answered EIO; this is a bug in layoutfs.',
+      );
+      return;
+    }
     const request = decodeRequest(message.bytes);
     this.#operations.handle(request);
     if (request.body.kind === 'init') this.#initialize();

@@ -25,4 +25,6 @@ export type ThreadMessage =
   /** The ring of what was told the kernel fills up. */
   | { readonly kind: 'told' }
   /** One that is not what the protocol says; it was answered EIO if it could be. */
-  | { readonly kind: 'malformed'; readonly reason: string };
+  | { readonly kind: 'malformed'; readonly reason: string }
+  /** One that the thread could not serve by its own fault; it was answered EIO. */
+  | { readonly kind: 'failed'; readonly reason: string };
