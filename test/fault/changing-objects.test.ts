@@ -10,6 +10,7 @@ import { type FaultyStore, startFaultyStore } from './support/faulty-store.js';
 import { HeldFile } from './support/held-file.js';
 import { corpusOf, seededBytes } from './support/images.js';
 import { EIO, ENOENT, readWhole, rightReading } from './support/whole-readers.js';
+import { TEST_TRANSPORT } from '../mount/support/memory-mount.js';
 
 const MiB = 1024 ** 2;
 const REFRESH_MS = 500;
@@ -117,16 +118,21 @@ describe('an object that, in the middle of a read,', () => {
   it('the lost ones are named by status until they are back', async () => {
     const { key, bytes, digest } = BLOBS.deleted;
     const path = BLOBS.deleted.pathIn(mount.mountpoint, 'app');
+    // One inode for one blob: the kernel does not say by which of its names it was opened.
+    const lost =
+      TEST_TRANSPORT === 'kernel'
+        ? (expect.objectContaining({ digest }) as unknown)
+        : { repository: 'app', digest };
     await store.bucket.delete(key);
     await dropFromMemory();
     // It was known to be there until its first part was asked for again.
     expect(await readWhole('dd iflag=direct', path)).toEqual(EIO);
     expect(await readWhole('dd iflag=direct', path)).toEqual(ENOENT);
-    expect((await mount.status()).unresolved).toContainEqual({ repository: 'app', digest });
+    expect((await mount.status()).unresolved).toContainEqual(lost);
     await store.bucket.put(key, bytes);
     await sleep(REFRESH_MS);
     expect(await readWhole('dd iflag=direct', path)).toEqual(rightReading(BLOBS.deleted.hex));
-    expect((await mount.status()).unresolved).not.toContainEqual({ repository: 'app', digest });
+    expect((await mount.status()).unresolved).not.toContainEqual(lost);
   });
 });
 
