@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Counters } from '../../src/observe/counters.js';
@@ -68,6 +68,15 @@ async function putRepository(name: string, manifests: readonly PutDescriptor[]):
   );
 }
 
+const temporary: string[] = [];
+
+/** A directory that is gone after the tests. */
+async function scratch(prefix: string): Promise<string> {
+  const directory = await makeTemporaryDirectory(prefix);
+  temporary.push(directory);
+  return directory;
+}
+
 async function freshMount(...more: string[]): Promise<MountedLayoutfs> {
   await mount?.unmount();
   proxy.requests.length = 0;
@@ -101,6 +110,7 @@ afterAll(async () => {
   await store.close();
   await proxy.stop();
   await server.stop();
+  await Promise.all(temporary.map((path) => rm(path, { recursive: true, force: true })));
 });
 
 describe('an image read through a fresh mount', () => {
@@ -127,7 +137,7 @@ describe('an image read through a fresh mount', () => {
   it('costs one LIST per directory, one GET per document, and the ranged GETs of its layers', async () => {
     const { mountpoint } = await freshMount('--refresh', '60s');
     proxy.requests.length = 0;
-    const out = await makeTemporaryDirectory('copied');
+    const out = await scratch('copied');
     await runOk('skopeo', ['copy', '-q', `oci:${mountpoint}/team/app:v2`, `dir:${out}`]);
     const [, image] = manifests;
     if (!image) throw new Error('There is no second image.');
@@ -154,7 +164,7 @@ describe('an image read through a fresh mount', () => {
   it('costs nothing but the way there when its blobs were read through another repository', async () => {
     proxy.requests.length = 0;
     const mountpoint = mount?.mountpoint ?? '';
-    const out = await makeTemporaryDirectory('copied');
+    const out = await scratch('copied');
     await runOk('skopeo', ['copy', '-q', `oci:${mountpoint}/team/other:v2`, `dir:${out}`]);
     expect(requests()).toEqual(['GET team/other/index.json', 'LIST team/other/']);
   });
@@ -196,7 +206,7 @@ describe('ls -l of a repository with 1,000 blobs', () => {
 
 describe('ls of a root', () => {
   it('costs one LIST per 1,000 repositories', async () => {
-    const directory = await makeTemporaryDirectory('many');
+    const directory = await scratch('many');
     for (let i = 0; i < 2500; i++) {
       const repository = join(directory, `r${i}`);
       await mkdir(repository);
