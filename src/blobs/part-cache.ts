@@ -1,8 +1,5 @@
 import { LRUCache } from 'lru-cache';
 
-/** Bytes in memory when nothing else is configured. */
-export const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
-
 /**
  * Parts of blobs in memory, keyed by content (scope, digest, size) and part index; least recently
  * used ones go first when the byte budget is spent. Each part is fetched once at a time, whoever

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
+import { MAX_INDEX_BYTES } from '../oci/limits.js';
 import type { DirectoryListing, Registry } from '../registry/registry.js';
 import { isStoreError } from '../store/errors.js';
 
@@ -12,9 +13,6 @@ const BARREN_FOR = 60_000;
 
 /** Names below a stray `blobs/` that show it to be a pool of blobs and no namespace. */
 const ALGORITHMS: ReadonlySet<string> = new Set(['sha256', 'sha384', 'sha512', 'blake3']);
-
-/** Largest `index.json` that is read, in bytes (100,000 tags are about 22 MB). */
-export const MAX_INDEX_BYTES = 256 * 1024 * 1024;
 
 interface Visit {
   readonly listing: DirectoryListing;

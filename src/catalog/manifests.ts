@@ -5,9 +5,7 @@ import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { DocumentError, parseManifest } from '../oci/document.js';
-
-/** Manifests larger than this are leaves. Registries refuse far smaller ones (4 MiB is common). */
-const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+import { MAX_MANIFEST_BYTES } from '../oci/limits.js';
 
 /** Approximate memory of one remembered descriptor, in bytes. */
 const DESCRIPTOR_WEIGHT = 300;

@@ -10,13 +10,10 @@ import {
   parseManifest,
   type ParsedManifest,
 } from '../oci/document.js';
+import { MAX_INDEX_BYTES, MAX_MANIFEST_BYTES } from '../oci/limits.js';
 import { isIndexType, isManifestType } from '../oci/media-types.js';
 import type { Registry } from '../registry/registry.js';
 import { formatPlatform, type Platform, readPlatform } from './image-platform.js';
-
-/** Larger documents are not read for a listing, in bytes. */
-const MAX_INDEX_BYTES = 256 * 1024 * 1024;
-const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 
 /** One entry of a repository's `index.json`. */
 export interface ListedImage {

@@ -90,7 +90,7 @@ describe('one mount', () => {
     expect(text).toContain('\nNotes:\n  LIST is refused.\n');
     expect(text).toContain('cannot be revalidated:\n  team/app\n');
     expect(text).toContain(
-      '\n1 lost blob found so far; "layoutfs ls s3://bucket" checks all:\n  team/app sha256:abc\n',
+      '\n1 lost blob found so far; "layoutfs ls s3://bucket" looks for more:\n  team/app sha256:abc\n',
     );
     expect(text).toMatch(/\nCounters:\n {2}store\.get +12\n$/);
   });

@@ -113,7 +113,7 @@ function lostSection({ unresolved, source }: MountStatus): string[] {
       ? '1 lost blob'
       : `${unresolved.length} lost blobs (${digests} ${digests === 1 ? 'digest' : 'digests'})`;
   const more = unresolved.length - SHOWN_LOST;
-  return section(`${what} found so far; "${lsCommandLine(source)}" checks all`, [
+  return section(`${what} found so far; "${lsCommandLine(source)}" looks for more`, [
     ...unresolved
       .slice(0, SHOWN_LOST)
       .map(({ repository, digest }) => `${repository || '/'} ${digest}`),

@@ -2,9 +2,6 @@ import { StoreError, isStoreError } from '../store/errors.js';
 import type { ObjectStore } from '../store/object-store.js';
 import type { StoredDocument } from './registry.js';
 
-/** Far more than any `oci-layout` needs; longer ones are refused. */
-export const MAX_OCI_LAYOUT_BYTES = 64 * 1024;
-
 export interface ReadDocumentOptions {
   /** Longer objects are refused before their body is read. */
   readonly maxBytes: number;

@@ -11,10 +11,6 @@ import { startSwift } from '../servers/swift.js';
 export interface Differences {
   /** Why keys such as `a//b` and `a/`, or `a` beside `a/b`, cannot exist. */
   readonly keysArePaths?: string;
-  /** Why a key with these characters cannot be written. */
-  readonly impossibleKeys?: { readonly pattern: RegExp; readonly reason: string };
-  /** Why wrong credentials answer something else than `BadCredentials`. */
-  readonly headHasNoReason?: string;
 }
 
 /** A store under test. */

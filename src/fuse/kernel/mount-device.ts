@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 
 import { explainDevice } from '../host-problems.js';
@@ -29,11 +29,6 @@ export function openDevice(): number {
   } catch (error) {
     throw new MountError(explainDevice(codeOf(error) ?? 'EIO'), { cause: error });
   }
-}
-
-/** Close a device that nothing reads from. */
-export function closeDevice(fd: number): void {
-  closeSync(fd);
 }
 
 /** The `-o` argument for `mount`; `fd` as that program has it. */

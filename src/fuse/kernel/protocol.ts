@@ -7,9 +7,6 @@
 /** The newest version that we know; the kernel then speaks its own or ours, whichever is older. */
 export const PROTOCOL = { major: 7, minor: 45 } as const;
 
-/** The oldest minor version whose structures have the sizes below (Linux 3.15 and later). */
-export const OLDEST_MINOR = 23;
-
 /** `enum fuse_opcode`. */
 export const Opcode = {
   LOOKUP: 1,
@@ -116,12 +113,6 @@ export const MAX_READ = 1024 * 1024;
  * (FUSE_MIN_READ_BUFFER) and below both headers and MAX_WRITE.
  */
 export const REQUEST_BUFFER_SIZE = 16 * 1024;
-
-/** Longest name of a directory entry (FUSE_NAME_MAX is 1024 before 7.43), in bytes. */
-export const MAX_NAME = 1024;
-
-/** `flags` of `fuse_getattr_in`: `fh` is set. */
-export const GETATTR_FH = 1;
 
 /**
  * A number of 64 bits that is too large for a JavaScript number, as two halves. Requests carry such

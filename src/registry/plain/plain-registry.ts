@@ -1,10 +1,11 @@
 import type { Digest } from '../../oci/digest.js';
-import { INDEX_FILE, OCI_LAYOUT_BYTES, OCI_LAYOUT_FILE } from '../../oci/layout.js';
+import { OCI_LAYOUT_BYTES, OCI_LAYOUT_FILE } from '../../oci/layout.js';
 import { readDirectory } from '../directory.js';
 import { toListing, type ListingRules } from '../directory-listing.js';
 import { blobKey } from '../inventory/blob-key.js';
 import { FlatInventory, type FlatInventoryOptions } from '../inventory/flat-inventory.js';
 import { toScan } from '../inventory/scan.js';
+import { readIndexDocument, readLayoutDocument } from '../layout-documents.js';
 import { isPath, isPlainComponent } from '../names.js';
 import type {
   BlobLocation,
@@ -15,7 +16,6 @@ import type {
   StoredDocument,
 } from '../registry.js';
 import { directoryPrefix } from '../root-prefix.js';
-import { MAX_OCI_LAYOUT_BYTES, readDocument } from '../stored-document.js';
 
 export interface PlainRegistryOptions extends Omit<FlatInventoryOptions, 'rules'> {
   readonly description: string;
@@ -85,8 +85,7 @@ export class PlainRegistry implements Registry {
     options: { ifNoneMatch?: string; maxBytes: number; signal?: AbortSignal },
   ): Promise<StoredDocument | 'unchanged' | undefined> {
     if (!isPath(repository, isPlainComponent)) return undefined;
-    const key = directoryPrefix(this.#options.root, repository) + INDEX_FILE;
-    return readDocument(this.#options.store, key, { ...options, deniedIsAbsent: !this.listable });
+    return readIndexDocument(this.#options, repository, options);
   }
 
   async readOciLayout(
@@ -94,13 +93,9 @@ export class PlainRegistry implements Registry {
     signal?: AbortSignal,
   ): Promise<StoredDocument | undefined> {
     if (!isPath(repository, isPlainComponent)) return undefined;
+    const document = await readLayoutDocument(this.#options, repository, signal);
+    if (document) return document;
     const key = directoryPrefix(this.#options.root, repository) + OCI_LAYOUT_FILE;
-    const document = await readDocument(this.#options.store, key, {
-      maxBytes: MAX_OCI_LAYOUT_BYTES,
-      deniedIsAbsent: !this.listable,
-      signal,
-    });
-    if (document !== undefined && document !== 'unchanged') return document;
     return { bytes: OCI_LAYOUT_BYTES, info: { key, size: OCI_LAYOUT_BYTES.length } };
   }
 

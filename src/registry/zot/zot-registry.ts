@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
-import { BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE } from '../../oci/layout.js';
+import { BLOBS_DIRECTORY } from '../../oci/layout.js';
 import type { ObjectStore } from '../../store/object-store.js';
 import { readDirectory } from '../directory.js';
 import { toListing, type ListingRules } from '../directory-listing.js';
@@ -8,6 +8,7 @@ import { blobKey } from '../inventory/blob-key.js';
 import { FlatInventory, type FlatInventoryOptions } from '../inventory/flat-inventory.js';
 import type { Inventory } from '../inventory/inventory.js';
 import { toScan } from '../inventory/scan.js';
+import { readIndexDocument, readLayoutDocument } from '../layout-documents.js';
 import { isPath, isRegistryComponent } from '../names.js';
 import type {
   BlobLocation,
@@ -18,7 +19,6 @@ import type {
   StoredDocument,
 } from '../registry.js';
 import { directoryPrefix } from '../root-prefix.js';
-import { MAX_OCI_LAYOUT_BYTES, readDocument } from '../stored-document.js';
 import { BLOB_ROOTS, BLOBSTORE, STORAGE } from './blob-roots.js';
 import { CandidateOrder, type Place, type SeenPlaces } from './candidate-order.js';
 import { rankCopies } from './rank-copies.js';
@@ -101,8 +101,7 @@ export class ZotRegistry implements Registry {
     options: { ifNoneMatch?: string; maxBytes: number; signal?: AbortSignal },
   ): Promise<StoredDocument | 'unchanged' | undefined> {
     if (!isPath(repository, isRegistryComponent)) return undefined;
-    const key = directoryPrefix(this.#options.root, repository) + INDEX_FILE;
-    return readDocument(this.#options.store, key, { ...options, deniedIsAbsent: !this.listable });
+    return readIndexDocument(this.#options, repository, options);
   }
 
   async readOciLayout(
@@ -110,13 +109,7 @@ export class ZotRegistry implements Registry {
     signal?: AbortSignal,
   ): Promise<StoredDocument | undefined> {
     if (!isPath(repository, isRegistryComponent)) return undefined;
-    const key = directoryPrefix(this.#options.root, repository) + OCI_LAYOUT_FILE;
-    const document = await readDocument(this.#options.store, key, {
-      maxBytes: MAX_OCI_LAYOUT_BYTES,
-      deniedIsAbsent: !this.listable,
-      signal,
-    });
-    return document === 'unchanged' ? undefined : document;
+    return readLayoutDocument(this.#options, repository, signal);
   }
 
   candidates(repository: string, digest: Digest): readonly BlobLocation[] {
