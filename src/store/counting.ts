@@ -1,6 +1,7 @@
 import type { CounterName, Counters } from '../observe/counters.js';
 import { isStoreError } from './errors.js';
 import type { GetResult, WritableObjectStore } from './object-store.js';
+import { readBodyInto } from './read-into.js';
 
 /** A store that counts its requests, its errors and the bytes it delivers. */
 export function withCounting(store: WritableObjectStore, counters: Counters): WritableObjectStore {
@@ -23,7 +24,8 @@ export function withCounting(store: WritableObjectStore, counters: Counters): Wr
       const cancel = () => {
         result.cancel();
       };
-      return { ...result, cancel, body: countBytes(result, counters) };
+      const body = countBytes(result, counters);
+      return { ...result, cancel, body, readInto: readBodyInto.bind(undefined, body) };
     },
     put: (key, body, signal) => count('store.write', store.put(key, body, signal)),
     delete: (key, signal) => count('store.write', store.delete(key, signal)),

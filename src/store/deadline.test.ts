@@ -44,6 +44,7 @@ describe('withDeadline', () => {
       body: {
         [Symbol.asyncIterator]: () => ({ next: never, return: never }),
       },
+      readInto: never,
       cancel: () => cancelled++,
     };
     const stalling = withDeadline(
@@ -71,7 +72,7 @@ describe('withDeadline', () => {
           await new Promise((resolve) => setTimeout(resolve, 60));
           const info = { key: 'a', size: 0 };
           const body = { [Symbol.asyncIterator]: () => ({ next: never }) };
-          return { info, offset: 0, length: 0, body, cancel: () => cancelled++ };
+          return { info, offset: 0, length: 0, body, readInto: never, cancel: () => cancelled++ };
         },
       },
       { requestMs: 20, idleMs: 20 },

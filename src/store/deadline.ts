@@ -1,5 +1,6 @@
 import { StoreError } from './errors.js';
 import type { GetOptions, GetResult, ListOptions, WritableObjectStore } from './object-store.js';
+import { readBodyInto } from './read-into.js';
 
 export interface Deadline {
   /** Longest wait for the answer of a LIST, HEAD or DELETE and for the head of a GET, in ms. */
@@ -70,7 +71,8 @@ async function getWithin(
     const cancel = () => {
       result.cancel();
     };
-    return { ...result, cancel, body: stopStalls({ result, idleMs, what, controller }) };
+    const body = stopStalls({ result, idleMs, what, controller });
+    return { ...result, cancel, body, readInto: readBodyInto.bind(undefined, body) };
   } catch (error) {
     late = true;
     throw error;

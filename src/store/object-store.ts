@@ -59,6 +59,13 @@ export interface GetResult {
   /** Number of bytes in the body. A body that ends early throws a `StoreError` (`Interrupted`). */
   readonly length: number;
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Put the bytes of the body into `target` as they arrive; instead of `body`, and once.
+   * @param target at least `length` bytes, which stay the driver's until this settles
+   * @param arrived called whenever more bytes are in `target`, with how many there are in all
+   * @throws StoreError as `body` does; what has arrived by then is in `target`
+   */
+  readInto(target: Uint8Array, arrived?: (bytes: number) => void): Promise<void>;
   /** Stop the transfer; safe to call at any time, also after the end. */
   cancel(): void;
 }

@@ -7,6 +7,7 @@ import type {
   ObjectInfo,
   ObjectStore,
 } from '../../src/store/object-store.js';
+import { readBodyInto } from '../../src/store/read-into.js';
 
 /** One request as a test counts it. */
 export interface SeenRequest {
@@ -68,14 +69,16 @@ export class MemoryStore implements ObjectStore {
     if (options.ifNoneMatch === info.etag)
       throw new StoreError('NotModified', `${key} is unchanged.`);
     const body = this.objects.get(key) ?? Buffer.alloc(0);
+    const stream = (async function* () {
+      await Promise.resolve();
+      if (body.length > 0) yield body;
+    })();
     return {
       info,
       offset: 0,
       length: body.length,
-      body: (async function* () {
-        await Promise.resolve();
-        if (body.length > 0) yield body;
-      })(),
+      body: stream,
+      readInto: readBodyInto.bind(undefined, stream),
       cancel: () => undefined,
     };
   }

@@ -18,6 +18,7 @@ import { localFailure } from './failures.js';
 import { checkConditions, infoOf, selectRange } from './info.js';
 import { listPage } from './list.js';
 import { copyFileBeneath, removeBeneath, writeFileBeneath } from './write.js';
+import { readBodyInto } from '../read-into.js';
 
 /**
  * A directory as an object store: keys are relative paths of regular files. No link below the
@@ -58,7 +59,8 @@ export class LocalStore implements WritableObjectStore {
       const { offset, length } = selectRange(info.size, range, what);
       this.#checkAborted(key, signal);
       const { body, cancel } = readRange({ file, offset, length, stat, what, signal });
-      return { info, offset, length, body, cancel };
+      const readInto = readBodyInto.bind(undefined, body);
+      return { info, offset, length, body, readInto, cancel };
     } catch (error) {
       await file.close();
       throw localFailure(error, `read "${key}" in ${this.name}`);

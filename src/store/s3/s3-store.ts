@@ -16,6 +16,7 @@ import { openClient, type Sdk } from './client.js';
 import { s3Failure, subject, type RequestContext } from './failures.js';
 import { readPage } from './list.js';
 import { answeredRange } from './range.js';
+import { readBodyInto } from '../read-into.js';
 
 /**
  * A bucket of any S3-compatible server, through the AWS SDK: its credential chain, its signing, its
@@ -86,7 +87,8 @@ export class S3Store implements WritableObjectStore {
         what,
         signal,
       });
-      return { info: readHead(key, size, output), offset, length, body, cancel };
+      const readInto = readBodyInto.bind(undefined, body);
+      return { info: readHead(key, size, output), offset, length, body, readInto, cancel };
     } catch (error) {
       stream.on('error', () => undefined).destroy();
       throw error;
