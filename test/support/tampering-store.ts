@@ -7,6 +7,7 @@ import type {
   ObjectStore,
   StoreCapabilities,
 } from '../../src/store/object-store.js';
+import { readBodyInto } from '../../src/store/read-into.js';
 
 /** One GET as the store saw it. */
 export interface SeenGet {
@@ -61,10 +62,12 @@ export class TamperingStore implements ObjectStore {
     this.gets.push(seen);
     await this.beforeGet(seen);
     const answer = await this.#store.get(key, options);
+    const body = this.#tampered(key, answer);
     return {
       ...answer,
       info: this.describe(answer.info),
-      body: this.#tampered(key, answer),
+      body,
+      readInto: readBodyInto.bind(undefined, body),
       cancel: () => answer.cancel(),
     };
   }
