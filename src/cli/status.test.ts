@@ -19,6 +19,7 @@ const healthy: MountStatus = {
   notes: [],
   log: '/var/lib/layoutfs/log/mnt-a.log',
   tree: { inodes: 7, openFiles: 1 },
+  requests: {},
   memory: { rssBytes: 138 * 1024 ** 2, heapBytes: 1, budgetBytes: 64 * 1024 ** 2 },
   counters: new Counters().snapshot(),
 };
@@ -33,6 +34,7 @@ const ailing: MountStatus = {
   staleIndexes: ['team/app'],
   unresolved: [{ repository: 'team/app', digest: 'sha256:abc' }],
   notes: ['LIST is refused.'],
+  requests: { lookup: 3 },
   counters: { ...healthy.counters, 'store.get': 12 },
 };
 
@@ -92,6 +94,7 @@ describe('one mount', () => {
     expect(text).toContain(
       '\n1 lost blob found so far; "layoutfs ls s3://bucket" looks for more:\n  team/app sha256:abc\n',
     );
+    expect(text).toMatch(/\nRequests of the kernel:\n {2}lookup +3\n/);
     expect(text).toMatch(/\nCounters:\n {2}store\.get +12\n$/);
   });
 });

@@ -92,14 +92,16 @@ export function renderStatus(one: MountStatus): string {
   lines.push(...section('Notes', one.notes));
   lines.push(...section('Served from an index.json that cannot be revalidated', one.staleIndexes));
   lines.push(...lostSection(one));
-  const counters = Object.entries(one.counters).filter(([, value]) => value > 0);
-  lines.push(
-    ...section(
-      'Counters',
-      counters.map(([name, value]) => `${name.padEnd(24)} ${value}`),
-    ),
-  );
+  lines.push(...section('Requests of the kernel', columns(one.requests)));
+  lines.push(...section('Counters', columns(one.counters)));
   return `${lines.join('\n')}\n`;
+}
+
+/** Numbers that are not zero, one a line. */
+function columns(numbers: Readonly<Record<string, number>>): string[] {
+  return Object.entries(numbers)
+    .filter(([, value]) => value > 0)
+    .map(([name, value]) => `${name.padEnd(24)} ${value}`);
 }
 
 /** Lost blobs that one screen holds. */

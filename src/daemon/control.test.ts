@@ -28,6 +28,7 @@ const status: MountStatus = {
   notes: [],
   log: 'stderr',
   tree: { inodes: 1, openFiles: 0 },
+  requests: {},
   memory: { rssBytes: 1, budgetBytes: 1, heapBytes: 1 },
   counters: new Counters().snapshot(),
 };

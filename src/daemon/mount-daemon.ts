@@ -90,6 +90,7 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
     job,
     mountpoint,
     wired,
+    mounted,
     counters,
     transport: transport.name,
     state: () => life.state,

@@ -1,3 +1,4 @@
+import type { MountedFileSystem } from '../fuse/transport.js';
 import type { CounterName, Counters } from '../observe/counters.js';
 import type { MountJob } from './mount-daemon.js';
 import type { WiredSource } from './wire.js';
@@ -31,6 +32,8 @@ export interface MountStatus {
   readonly log: string;
   /** What the kernel holds of the tree. */
   readonly tree: { readonly inodes: number; readonly openFiles: number };
+  /** Requests of the kernel so far, by kind; see `MountedFileSystem.requests`. */
+  readonly requests: Readonly<Record<string, number>>;
   readonly memory: {
     readonly rssBytes: number;
     readonly heapBytes: number;
@@ -57,6 +60,7 @@ export interface MountParts {
   readonly job: MountJob;
   readonly mountpoint: string;
   readonly wired: WiredSource;
+  readonly mounted: MountedFileSystem;
   readonly counters: Counters;
   readonly transport: string;
   state(): MountStatus['state'];
@@ -84,6 +88,7 @@ export function describeMount(parts: MountParts): () => MountStatus {
       notes: wired.warnings,
       log: job.logDestination,
       tree: wired.tree.status(),
+      requests: parts.mounted.requests(),
       memory: { rssBytes: rss, heapBytes: heapUsed, budgetBytes: job.options.memory },
       counters: parts.counters.snapshot(),
     };

@@ -6,26 +6,33 @@ import { unmount } from './unmount.js';
 /** How long the session may take to end after its mount is gone. */
 const END_DEADLINE_MS = 5000;
 
+/** What a transport can do while it serves a mount. */
+export interface OwnSession {
+  /** Tell the kernel to ask again; nothing where it remembers nothing for long. */
+  refresh(): void;
+  /** See {@link MountedFileSystem.requests}. */
+  requests(): Readonly<Record<string, number>>;
+}
+
 /** A mount that this process serves, whichever transport made it. */
 export class OwnMount implements MountedFileSystem {
   readonly ended: Promise<void>;
   readonly #mountpoint: string;
   readonly #mount: Mount | undefined;
-  readonly #refresh: () => void;
+  readonly #session: OwnSession;
   #hasEnded = false;
 
   /**
    * @param mount what was found at `mountpoint` after mounting
    * @param ended settles when the kernel has ended the session and all is released
-   * @param refresh tells the kernel to ask again; nothing where it remembers nothing for long
    */
   constructor(
     mountpoint: string,
     mount: Mount | undefined,
     ended: Promise<void>,
-    refresh: () => void = () => undefined,
+    session: OwnSession,
   ) {
-    this.#refresh = refresh;
+    this.#session = session;
     this.#mountpoint = mountpoint;
     this.#mount = mount?.fsType === FS_TYPE ? mount : undefined;
     this.ended = ended.then(() => {
@@ -34,7 +41,11 @@ export class OwnMount implements MountedFileSystem {
   }
 
   refresh(): void {
-    if (!this.#hasEnded) this.#refresh();
+    if (!this.#hasEnded) this.#session.refresh();
+  }
+
+  requests(): Readonly<Record<string, number>> {
+    return this.#session.requests();
   }
 
   async unmount(): Promise<void> {

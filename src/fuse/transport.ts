@@ -34,6 +34,11 @@ export interface MountedFileSystem {
    */
   refresh(): void;
   /**
+   * Requests of the kernel so far, by kind: `lookup`, `read` … `libfuse` hides some of them, and
+   * asks for attributes (`getattr`) where the kernel looks up.
+   */
+  requests(): Readonly<Record<string, number>>;
+  /**
    * Unmount; when readers keep it busy, detach it (they keep what they have open).
    * @throws MountError
    */

@@ -6,6 +6,7 @@ import { NameTable } from './known-names.js';
 import { Opcode, REQUEST_BUFFER_SIZE, Size } from './protocol.js';
 import { isRefusable, refusal } from './refusals.js';
 import { encodeStatus } from './replies.js';
+import { countRequest } from './request-counts.js';
 import { decodeHeader, decodeRequest, ProtocolError, type Request } from './requests.js';
 import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
 import { RING_CAPACITY, ToldRing } from './told-ring.js';
@@ -28,7 +29,7 @@ const MOUNT_POLL_MS = 1;
  */
 const AGAIN: ReadonlySet<string> = new Set(['EINTR', 'EAGAIN', 'ENOENT']);
 
-const { fd, stop, news, told } = workerData as ThreadData;
+const { fd, stop, news, told, counts } = workerData as ThreadData;
 const buffer = Buffer.allocUnsafeSlow(REQUEST_BUFFER_SIZE);
 
 const ring = new ToldRing(told);
@@ -132,6 +133,7 @@ function fail(bytes: Uint8Array, error: unknown): void {
 
 for (let bytes = receive(); bytes !== undefined; bytes = receive()) {
   try {
+    if (bytes.byteLength >= Size.IN_HEADER) countRequest(counts, bytes.readUInt32LE(4));
     readNews();
     if (!answerLookup(bytes)) handle(bytes);
   } catch (error) {

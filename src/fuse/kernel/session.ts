@@ -7,6 +7,7 @@ import type { FileSystem } from '../../tree/file-system.js';
 import { Device } from './device.js';
 import { Operations } from './operations.js';
 import { encodeNewEpoch, type Owner } from './replies.js';
+import { makeRequestCounts, type RequestCounts, sumRequests } from './request-counts.js';
 import { decodeRequest } from './requests.js';
 import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
 import { makeRing, ToldRing } from './told-ring.js';
@@ -39,6 +40,7 @@ export class Session {
   readonly #news = new Int32Array(new SharedArrayBuffer(4));
   readonly #threads = new Set<Worker>();
   readonly #rings = new Set<ToldRing>();
+  readonly #counts = new Set<RequestCounts>();
   #initialize = (): void => undefined;
 
   /** @param fd an open /dev/fuse, mounted or about to be; the session closes it at its end */
@@ -74,6 +76,11 @@ export class Session {
     this.#device.notify(encodeNewEpoch());
   }
 
+  /** Requests that were read from the kernel so far, by kind. */
+  requests(): Record<string, number> {
+    return sumRequests(this.#counts);
+  }
+
   /** Keep one thread going until the session ends. */
   async #serve(): Promise<void> {
     for (;;) {
@@ -90,15 +97,18 @@ export class Session {
   /** @returns why the thread has failed, or undefined if the session is over */
   #runThread(): Promise<Error | undefined> {
     const told = makeRing();
+    const counts = makeRequestCounts();
     const workerData: ThreadData = {
       fd: this.#device.fd,
       stop: this.#stop,
       news: this.#news,
       told,
+      counts,
     };
     const thread = new Worker(new URL('./serving-thread.js', import.meta.url), { workerData });
-    // Rings stay: what a thread that failed has told is told.
+    // Rings and counts stay: what a thread that failed has told is told.
     this.#rings.add(new ToldRing(told));
+    this.#counts.add(counts);
     this.#threads.add(thread);
     thread.once('exit', () => this.#threads.delete(thread));
     return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import type { KnownNames } from './known-names.js';
+import type { RequestCounts } from './request-counts.js';
 
 /** What a serving thread is started with. */
 export interface ThreadData {
@@ -10,6 +11,8 @@ export interface ThreadData {
   readonly news: Int32Array<SharedArrayBuffer>;
   /** What the thread has told the kernel, see `ToldRing`. */
   readonly told: Int32Array<SharedArrayBuffer>;
+  /** What the thread has read from the kernel. */
+  readonly counts: RequestCounts;
 }
 
 /** What the main thread says to a serving thread. */

@@ -41,13 +41,13 @@ export class KernelTransport implements Transport {
     const mount = topMount(await readMountTable(), mountpoint);
     if (mount?.fsType !== FS_TYPE) {
       // Unmounted, or covered, in this very moment. Its session knows when it ends.
-      return new OwnMount(mountpoint, undefined, session.ended, () => session.refresh());
+      return new OwnMount(mountpoint, undefined, session.ended, session);
     }
     const unguard = guardExit(mount);
     const ended = session.ended.then(() => unguard());
     await initialized(session, mountpoint);
     await readFarAhead(mount.device);
-    return new OwnMount(mountpoint, mount, ended, () => session.refresh());
+    return new OwnMount(mountpoint, mount, ended, session);
   }
 }
 

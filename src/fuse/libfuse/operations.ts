@@ -22,7 +22,7 @@ export function createOperations(
   fileSystem: FileSystem,
   openFiles: OpenFiles,
   owner: Owner,
-  log: Log,
+  { log, count }: { readonly log: Log; readonly count: (operation: string) => void },
 ): FuseOperations {
   /** The answer for an error; one that is no ErrnoError is our own fault. */
   const errnoOf = (error: unknown, operation: string, path: string): number => {
@@ -44,6 +44,7 @@ export function createOperations(
     succeed: (value: T) => void,
     fail: (errno: number) => void,
   ): void => {
+    count(operation);
     // The catch covers `succeed` too: a request without an answer would hang its reader for ever.
     Promise.resolve()
       .then(work)

@@ -33,7 +33,11 @@ export class LibfuseTransport implements Transport {
     const library = loadFuseNative();
     const mountpoint = await prepareMountpoint(options.mountpoint);
     const openFiles = new OpenFiles(fileSystem);
-    const operations = createOperations(fileSystem, openFiles, options, options.log);
+    const requests: Record<string, number> = {};
+    const operations = createOperations(fileSystem, openFiles, options, {
+      log: options.log,
+      count: (kind) => (requests[kind] = (requests[kind] ?? 0) + 1),
+    });
     const onThread = (count: number): void => {
       if (count % THREADS_WARNING_STEP !== 0) return;
       options.log.warn(
@@ -51,7 +55,10 @@ export class LibfuseTransport implements Transport {
     }
     const mount = topMount(await readMountTable(), mountpoint);
     const ended = session.ended.then(() => openFiles.releaseAll());
-    return new OwnMount(mountpoint, mount, ended);
+    return new OwnMount(mountpoint, mount, ended, {
+      refresh: () => undefined,
+      requests: () => ({ ...requests }),
+    });
   }
 }
 

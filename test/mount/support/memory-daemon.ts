@@ -26,6 +26,8 @@ export interface Report {
   /** Errors logged. */
   readonly errors: readonly string[];
   readonly rss: number;
+  /** Of the kernel, to the mount that was made last. */
+  readonly requests: Readonly<Record<string, number>>;
 }
 
 const fileSystem = new MemoryFileSystem();
@@ -81,6 +83,7 @@ async function obey(command: Command): Promise<unknown> {
         owed: fileSystem.owed(),
         errors,
         rss: process.memoryUsage.rss(),
+        requests: mounted?.requests() ?? {},
       } satisfies Report;
   }
 }
