@@ -131,6 +131,12 @@ export const optionsSchema = z.object({
         'How to talk to the kernel: `kernel` (by ourselves; root only), `libfuse` (through fuse-native), or `auto`, which takes libfuse.',
     },
   ),
+  hardLinks: field(toggle.default(false), {
+    scope: 'mount',
+    default: 'off',
+    description:
+      'Show a blob that repositories share as one file with several names (`st_nlink` is 2, however many there are), so that `du` counts it once and `rsync -H`, `cp -a` and `tar` copy it once. Off, because readers of image archives ignore hard links. Needs the transport `kernel`.',
+  }),
   allowOther: field(toggle.default(false), {
     scope: 'mount',
     default: 'off',

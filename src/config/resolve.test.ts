@@ -35,6 +35,7 @@ describe('precedence', () => {
       readTimeout: 30_000,
       stateDir: undefined,
       transport: 'auto',
+      hardLinks: false,
       allowOther: false,
       uid: undefined,
       gid: undefined,

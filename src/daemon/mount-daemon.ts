@@ -1,5 +1,6 @@
 import { currentUser } from '../config/directories.js';
 import type { Options } from '../config/options.js';
+import { UsageError } from '../config/usage-error.js';
 import { prepareMountpoint } from '../fuse/mountpoint.js';
 import { openTransport } from '../fuse/open-transport.js';
 import type { MountedFileSystem } from '../fuse/transport.js';
@@ -68,6 +69,11 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
   const counters = new Counters();
   // What is quick and local is checked first: its message comes without waiting for a network.
   const transport = await openTransport(job.options.transport);
+  if (job.options.hardLinks && transport.name !== 'kernel') {
+    throw new UsageError(
+      `--hard-links does not work over the transport "${transport.name}", which gives each name of a blob an inode of its own. Add --transport kernel, or leave --hard-links out.`,
+    );
+  }
   const mountpoint = await prepareMountpoint(job.mountpoint);
   await ensureStateDir(job.stateDir);
   const inodeKey = await readInodeKey(job.stateDir);

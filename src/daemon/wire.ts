@@ -44,6 +44,6 @@ export function wireOpened(
     selection,
     memoryBytes: Math.floor(options.memory * 0.25),
   });
-  const tree = new Tree({ ...shared, catalog, blobs, inodeKey });
+  const tree = new Tree({ ...shared, catalog, blobs, inodeKey, hardLinks: options.hardLinks });
   return { ...opened, blobs, catalog, tree };
 }

@@ -36,6 +36,9 @@ export interface Registry {
    */
   scope(repository: string): string;
 
+  /** Whether other repositories may be of this one's scope. */
+  sharesBlobs(repository: string): boolean;
+
   /**
    * What lies directly below `path`: one paged, delimited LIST and nothing else.
    * @throws StoreError

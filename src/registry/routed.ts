@@ -60,6 +60,10 @@ export class RoutedRegistry implements Registry {
     return this.#of(repository).scope(repository);
   }
 
+  sharesBlobs(repository: string): boolean {
+    return this.#of(repository).sharesBlobs(repository);
+  }
+
   async list(path: string, signal?: AbortSignal): Promise<DirectoryListing> {
     if (path === '') return this.#listRoot(signal);
     const routed = this.#routes.get(path);

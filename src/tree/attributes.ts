@@ -10,8 +10,8 @@ export const FIXED_MTIME = 0;
 const FILE_PERMISSIONS = 0o444;
 const DIRECTORY_PERMISSIONS = 0o555;
 
-/** `stat` of a node; never a request. */
-export function attributesOf(node: Node, ino: InodeNumber): Attributes {
+/** `stat` of a node; never a request. `nlink` is that of a blob. */
+export function attributesOf(node: Node, ino: InodeNumber, nlink: number): Attributes {
   switch (node.kind) {
     case 'directory':
     case 'blobs':
@@ -26,7 +26,7 @@ export function attributesOf(node: Node, ino: InodeNumber): Attributes {
         mtime: FIXED_MTIME,
       };
     case 'blob':
-      return file(ino, node.blob.size, FIXED_MTIME);
+      return { ...file(ino, node.blob.size, FIXED_MTIME), nlink };
     case 'index':
       return file(ino, node.snapshot.bytes.byteLength, node.snapshot.mtime);
     case 'oci-layout':
@@ -36,7 +36,7 @@ export function attributesOf(node: Node, ino: InodeNumber): Attributes {
   }
 }
 
-/** One link each, though storage is shared: see docs/reading.md on archives of hard links. */
+/** One link each. */
 function file(ino: InodeNumber, size: number, mtime: number): Attributes {
   return { ino, kind: 'file', size, permissions: FILE_PERMISSIONS, nlink: 1, mtime };
 }

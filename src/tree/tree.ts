@@ -32,8 +32,17 @@ export interface TreeOptions {
   readonly inodeKey: Buffer;
   /** How long names and attributes that may change are remembered, in ms. */
   readonly refreshMs: number;
+  /** Show a blob that repositories share as a file with several names. */
+  readonly hardLinks?: boolean;
   readonly log: Log;
 }
+
+/**
+ * `st_nlink` of a blob that may have a name in several repositories. How many there are only a walk
+ * over the whole registry could tell, and each push would change it; programs that look for hard
+ * links only ask whether there may be more than one, and compare inode numbers.
+ */
+const SEVERAL = 2;
 
 /** What the tree holds for its readers. */
 export interface TreeStatus {
@@ -62,6 +71,7 @@ export class Tree implements FileSystem {
   readonly #blobs: Blobs;
   readonly #registry: Registry;
   readonly #refreshMs: number;
+  readonly #hardLinks: boolean;
   readonly #log: Log;
   readonly #inodes: InodeTable;
   readonly #handles = new Handles();
@@ -71,6 +81,7 @@ export class Tree implements FileSystem {
     this.#blobs = options.blobs;
     this.#registry = options.registry;
     this.#refreshMs = options.refreshMs;
+    this.#hardLinks = options.hardLinks ?? false;
     this.#log = options.log;
     this.#inodes = new InodeTable(options.inodeKey);
   }
@@ -79,13 +90,13 @@ export class Tree implements FileSystem {
     return this.#guard(async () => {
       const node = await this.#child(this.#node(parent), name);
       if (!node) throw new ErrnoError('ENOENT', `There is no ${name}.`);
-      const attributes = attributesOf(node, this.#inodes.refer(node));
+      const attributes = this.#attributes(node, this.#inodes.refer(node));
       return { attributes, ...this.#timeouts(node) };
     });
   }
 
   getattr(ino: InodeNumber): Promise<Attributes> {
-    return this.#guard(() => Promise.resolve(attributesOf(this.#node(ino), ino)));
+    return this.#guard(() => Promise.resolve(this.#attributes(this.#node(ino), ino)));
   }
 
   readdir(ino: InodeNumber): Promise<readonly DirectoryEntry[]> {
@@ -94,7 +105,7 @@ export class Tree implements FileSystem {
       children.sort(([a], [b]) => (a < b ? -1 : 1));
       return children.map(
         ([name, node]) =>
-          new ListedNode(name, attributesOf(node, this.#inodes.numberOf(node)), node),
+          new ListedNode(name, this.#attributes(node, this.#inodes.numberOf(node)), node),
       );
     });
   }
@@ -105,7 +116,7 @@ export class Tree implements FileSystem {
     }
     // Numbers may collide with one given since the listing; the table decides.
     const ino = this.#inodes.refer(entry.node, entry.attributes.ino);
-    const attributes = attributesOf(entry.node, ino);
+    const attributes = this.#attributes(entry.node, ino);
     return { attributes, ...this.#timeouts(entry.node) };
   }
 
@@ -155,6 +166,12 @@ export class Tree implements FileSystem {
 
   status(): TreeStatus {
     return { inodes: this.#inodes.size, openFiles: this.#handles.size };
+  }
+
+  #attributes(node: Node, ino: InodeNumber): Attributes {
+    const isShared =
+      this.#hardLinks && node.kind === 'blob' && this.#registry.sharesBlobs(node.repository);
+    return attributesOf(node, ino, isShared ? SEVERAL : 1);
   }
 
   #node(ino: InodeNumber): Node {

@@ -67,6 +67,10 @@ export class PlainRegistry implements Registry {
     return `${store.name}/${sharedBlobs ?? directoryPrefix(root, repository)}`;
   }
 
+  sharesBlobs(): boolean {
+    return this.#options.sharedBlobs !== undefined;
+  }
+
   async list(path: string, signal?: AbortSignal): Promise<DirectoryListing> {
     if (!isPath(path, isPlainComponent)) return NO_DIRECTORY;
     const { store, root, sharedBlobs } = this.#options;

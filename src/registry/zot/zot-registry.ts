@@ -81,6 +81,10 @@ export class ZotRegistry implements Registry {
     return `${this.#options.store.name}/${this.#options.root}`;
   }
 
+  sharesBlobs(): boolean {
+    return true;
+  }
+
   async list(path: string, signal?: AbortSignal): Promise<DirectoryListing> {
     if (!isPath(path, isRegistryComponent)) return NO_DIRECTORY;
     const { store, root, hidden } = this.#options;
