@@ -5,6 +5,7 @@ import { toListing, type ListingRules } from '../directory-listing.js';
 import { blobKey } from '../inventory/blob-key.js';
 import { FlatInventory, type FlatInventoryOptions } from '../inventory/flat-inventory.js';
 import { toScan } from '../inventory/scan.js';
+import type { InventoryRules } from '../inventory/take-inventory.js';
 import { readIndexDocument, readLayoutDocument } from '../layout-documents.js';
 import { isPath, isPlainComponent } from '../names.js';
 import type {
@@ -30,6 +31,20 @@ export interface PlainRegistryOptions extends Omit<FlatInventoryOptions, 'rules'
   readonly sharedBlobs?: string | undefined;
 }
 
+/**
+ * How the keys of plain layouts are read.
+ * @param root key prefix of the root
+ * @param sharedBlobs as of {@link PlainRegistryOptions.sharedBlobs}
+ */
+export function plainRules(root: string, sharedBlobs?: string): InventoryRules {
+  return {
+    isComponent: isPlainComponent,
+    ociLayoutOptional: true,
+    blobRoots: new Set<string>(),
+    sharedBlobs: sharedBlobs?.startsWith(root) ? sharedBlobs.slice(root.length) : undefined,
+  };
+}
+
 const NO_DIRECTORY: DirectoryListing = { children: [], empty: true, ignored: [] };
 
 /** OCI image layouts as any tool writes them: a layout at any path, the root included. */
@@ -49,13 +64,7 @@ export class PlainRegistry implements Registry {
     this.listable = options.listable;
     this.recognised = options.recognised;
     const { root, sharedBlobs } = options;
-    const rules = {
-      isComponent: isPlainComponent,
-      ociLayoutOptional: true,
-      blobRoots: new Set<string>(),
-      sharedBlobs: sharedBlobs?.startsWith(root) ? sharedBlobs.slice(root.length) : undefined,
-    };
-    this.#inventory = new FlatInventory({ ...options, rules });
+    this.#inventory = new FlatInventory({ ...options, rules: plainRules(root, sharedBlobs) });
   }
 
   isComponent(name: string): boolean {

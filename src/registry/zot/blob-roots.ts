@@ -14,3 +14,6 @@ export const BLOB_ROOTS: readonly string[] = [BLOBSTORE, STORAGE];
 
 /** Written by zot when a migration to or from placeholders is through; hints, never needed. */
 export const MARKERS: readonly string[] = ['_restore_complete', '_global_blobstore_migrated'];
+
+/** What earlier versions of #4137 wrote instead of the latter. */
+export const OLD_MARKERS: readonly string[] = [`${BLOBSTORE}/.migrated`];

@@ -22,6 +22,7 @@ import { directoryPrefix } from '../root-prefix.js';
 import { BLOB_ROOTS, BLOBSTORE, STORAGE } from './blob-roots.js';
 import { CandidateOrder, type Place, type SeenPlaces } from './candidate-order.js';
 import { rankCopies } from './rank-copies.js';
+import { ZOT_RULES } from './rules.js';
 
 export interface ZotRegistryOptions extends Omit<FlatInventoryOptions, 'rules'> {
   readonly store: ObjectStore;
@@ -65,12 +66,7 @@ export class ZotRegistry implements Registry {
     this.listable = options.listable;
     this.recognised = options.recognised;
     this.#order = new CandidateOrder(options.seen);
-    const rules = {
-      isComponent: isRegistryComponent,
-      ociLayoutOptional: false,
-      blobRoots: new Set(BLOB_ROOTS),
-    };
-    this.#inventory = new FlatInventory({ ...options, rules });
+    this.#inventory = new FlatInventory({ ...options, rules: ZOT_RULES });
   }
 
   isComponent(name: string): boolean {
