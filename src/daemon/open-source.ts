@@ -4,7 +4,7 @@ import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import { openRegistry } from '../registry/open.js';
 import type { Registry } from '../registry/registry.js';
-import type { ObjectStore } from '../store/object-store.js';
+import type { ObjectStore, WritableObjectStore } from '../store/object-store.js';
 import { openStore } from '../store/open.js';
 import { formatSource, parseSource } from '../store/source.js';
 import { HealthRecord } from './store-health.js';
@@ -54,6 +54,27 @@ export async function openSource(request: SourceRequest): Promise<OpenedSource> 
   return openZotConfig(zotConfig, request);
 }
 
+/** The writing half of what was opened; kept apart, so that a mount never has it in hand. */
+const writers = new WeakMap<ObjectStore, WritableObjectStore>();
+
+/** `store` as commands and mounts get it: watched, and read-only. */
+export function watchStore(store: WritableObjectStore, health: HealthRecord): ObjectStore {
+  const watched = health.watch(store);
+  writers.set(watched, store);
+  return watched;
+}
+
+/**
+ * The store behind one of {@link OpenedSource.registry}'s areas with its writing verbs: for the
+ * commands that change buckets, and for nothing else.
+ * @throws Error for a store that {@link openSource} did not open, which is a mistake of the caller
+ */
+export function writableStore(store: ObjectStore): WritableObjectStore {
+  const writable = writers.get(store);
+  if (writable === undefined) throw new Error(`${store.name} was not opened to be written.`);
+  return writable;
+}
+
 async function openOne(request: SourceRequest): Promise<OpenedSource> {
   const { options, log, counters } = request;
   if (request.source === undefined) {
@@ -61,8 +82,9 @@ async function openOne(request: SourceRequest): Promise<OpenedSource> {
   }
   const source = parseSource(request.source);
   const health = new HealthRecord();
-  const store = health.watch(
+  const store = watchStore(
     await openStore(source, { deadline: deadlineOf(options), counters, log }),
+    health,
   );
   try {
     const registry = await openRegistry({

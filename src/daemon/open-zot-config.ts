@@ -5,7 +5,7 @@ import { openRegistry } from '../registry/open.js';
 import type { Registry } from '../registry/registry.js';
 import { RoutedRegistry, type Route } from '../registry/routed.js';
 import { readZotConfig, type ZotStore } from '../registry/zot/config.js';
-import type { ObjectStore } from '../store/object-store.js';
+import type { ObjectStore, WritableObjectStore } from '../store/object-store.js';
 import { openStore } from '../store/open.js';
 import { formatSource } from '../store/source.js';
 import {
@@ -14,6 +14,7 @@ import {
   type StorePlace,
   registryOptions,
   type SourceRequest,
+  watchStore,
 } from './open-source.js';
 import { HealthRecord } from './store-health.js';
 
@@ -33,7 +34,7 @@ export async function openZotConfig(path: string, request: SourceRequest): Promi
   try {
     const routes: Route[] = [];
     for (const zotStore of zotStores) {
-      const store = health.watch(await openOneStore(zotStore, request));
+      const store = watchStore(await openOneStore(zotStore, request), health);
       places.push({ store, prefix: zotStore.root });
       routes.push({
         route: zotStore.route,
@@ -73,7 +74,7 @@ async function readConfigFile(path: string): Promise<string> {
 function openOneStore(
   { source, credentials, skipVerify }: ZotStore,
   { options, log, counters }: SourceRequest,
-): Promise<ObjectStore> {
+): Promise<WritableObjectStore> {
   return openStore(source, {
     deadline: deadlineOf(options),
     counters,

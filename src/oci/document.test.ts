@@ -108,6 +108,7 @@ describe('a manifest', () => {
     };
     expect(parseManifest(bytes(manifest))).toEqual({
       children: [manifest.config, ...manifest.layers],
+      manifests: 0,
       ignored: 0,
       mediaType: DOCKER_MANIFEST,
     });
@@ -121,7 +122,9 @@ describe('a manifest', () => {
       layers: [descriptor(C, 1, 'l')],
       blobs: [descriptor(A, 2, 'b')],
     };
-    expect(parseManifest(bytes(document)).children).toEqual([
+    const parsed = parseManifest(bytes(document));
+    expect(parsed.manifests).toBe(1);
+    expect(parsed.children).toEqual([
       descriptor(A),
       descriptor(B, 1, 'c'),
       descriptor(C, 1, 'l'),
@@ -160,7 +163,7 @@ describe('a manifest', () => {
     ['odd shapes', { manifests: 'x', config: 7, layers: { a: 1 }, blobs: [null] }, 4],
     ['nulls', { manifests: null, config: null, layers: null }, 0],
   ])('is read with %s', (_, value, ignored) => {
-    expect(parseManifest(bytes(value))).toEqual({ children: [], ignored });
+    expect(parseManifest(bytes(value))).toEqual({ children: [], manifests: 0, ignored });
   });
 
   test.each(['', '[]', 'null', '{"config":', '\uFEFF{}'])('is refused: %j', (text) => {

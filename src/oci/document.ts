@@ -25,6 +25,8 @@ export interface ParsedIndex {
 export interface ParsedManifest {
   /** `manifests`, `config`, `layers`, `blobs`, in that order. `subject` is no child. */
   readonly children: readonly Descriptor[];
+  /** How many of the children, the first ones, come from `manifests`. */
+  readonly manifests: number;
   /** Children left out because their digest or size is no digest or size. */
   readonly ignored: number;
   readonly mediaType?: string;
@@ -125,16 +127,19 @@ export function parseManifest(bytes: Uint8Array): ParsedManifest {
   const document = parseObject(bytes);
   const children: Descriptor[] = [];
   let ignored = 0;
+  let manifests = 0;
   for (const name of ['manifests', 'config', 'layers', 'blobs']) {
     const value = document[name];
     if (value === undefined || value === null) continue;
     ignored += collect(Array.isArray(value) ? value : [value], children);
+    if (name === 'manifests') manifests = children.length;
   }
   const mediaType = stringField(document, 'mediaType');
   const artifactType = stringField(document, 'artifactType');
   const subject = parseDescriptor(document['subject']);
   return {
     children,
+    manifests,
     ignored,
     ...(mediaType === undefined ? {} : { mediaType }),
     ...(artifactType === undefined ? {} : { artifactType }),

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.js';
+import type { InventoryRules } from './inventory/take-inventory.js';
 
 /**
  * How a registry lays repositories and blobs out in a store. Repository names are paths relative
@@ -25,6 +26,9 @@ export interface Registry {
    * answer 403 (S3 without ListBucket permission).
    */
   readonly listable: boolean;
+
+  /** The roots behind it, nearly always one: for what works on whole stores, such as `check`. */
+  readonly areas: readonly RegistryArea[];
 
   /** Whether `name` may be one component of a repository name; anything else is never looked for. */
   isComponent(name: string): boolean;
@@ -101,6 +105,20 @@ export interface Registry {
    * @throws StoreError
    */
   scan(options?: ScanOptions): Promise<RegistryScan>;
+}
+
+/** One root of a registry in one store. Placeholders are resolved within it and never across. */
+export interface RegistryArea {
+  readonly kind: 'zot' | 'plain';
+  readonly store: ObjectStore;
+  /** Key prefix of the root: empty, or ending in a slash. */
+  readonly root: string;
+  /** How the keys below the root are read. */
+  readonly rules: InventoryRules;
+  /** A shared blob directory of plain layouts lies outside of the root: its whole key prefix. */
+  readonly blobsElsewhere?: string;
+  /** Whether the registry looks here for a repository of this name. */
+  serves(repository: string): boolean;
 }
 
 export interface ScanOptions {

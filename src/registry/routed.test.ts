@@ -41,6 +41,13 @@ describe('a registry of several stores', () => {
     const scan = await registry.scan();
     expect(scan.repositories.map(({ name }) => name)).toEqual(expected);
     expect(scan.shadowed).toEqual(['a/blobs']);
+    const names = ['a', 'r', 'a/x', 'a/unreachable', 'b'];
+    expect(
+      registry.areas.map((area) => [area.root, names.filter((name) => area.serves(name))]),
+    ).toEqual([
+      ['', ['a', 'r', 'b']],
+      ['zot-a/zot-a/', ['a/x', 'a/unreachable']],
+    ]);
     const listing = await registry.list('a');
     expect(listing.repository?.ownBlobs).toBe(true);
     expect(listing.ignored).toEqual(['a/unreachable/']);

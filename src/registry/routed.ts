@@ -6,6 +6,7 @@ import type {
   BlobLocation,
   DirectoryListing,
   Registry,
+  RegistryArea,
   RegistryScan,
   ScanOptions,
   StoredDocument,
@@ -36,6 +37,7 @@ export class RoutedRegistry implements Registry {
   readonly warnings: readonly string[];
   readonly listable: boolean;
   readonly recognised: boolean;
+  readonly areas: readonly RegistryArea[];
   readonly #default: Registry;
   readonly #routes: ReadonlyMap<string, Registry>;
   readonly #owners = new WeakMap<BlobLocation, Registry>();
@@ -45,6 +47,12 @@ export class RoutedRegistry implements Registry {
     this.#default = fallback.registry;
     this.#routes = new Map(routes.map(({ route, registry }) => [route, registry]));
     this.listable = all.every(({ registry }) => registry.listable);
+    this.areas = all.flatMap(({ registry }) =>
+      registry.areas.map((area) => ({
+        ...area,
+        serves: (name: string) => this.#of(name) === registry && area.serves(name),
+      })),
+    );
     this.recognised = all.some(({ registry }) => registry.recognised);
     this.description = all
       .map(({ route, registry }) => `/${route}: ${registry.description}`)

@@ -76,6 +76,8 @@ export interface StoreCapabilities {
   readonly conditionalGet: boolean;
   /** `copy` happens without the bytes passing through this host. */
   readonly serverSideCopy: boolean;
+  /** Objects with equal ETags are one file (hard links), which takes its space once. */
+  readonly linkedObjects?: boolean;
 }
 
 /** The reading half, all that a mount ever gets. */

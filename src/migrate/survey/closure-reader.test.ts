@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MemoryStore } from '../../../test/support/memory-store.js';
 import type { Digest } from '../../oci/digest.js';
 import { OCI_MANIFEST } from '../../oci/media-types.js';
-import { ClosureReader } from './closure-reader.js';
+import { ClosureReader, type ManifestRead } from './closure-reader.js';
 import { takeSurvey } from './take-survey.js';
 
 const digestOf = (bytes: string): Digest =>
@@ -33,7 +33,8 @@ async function read(objects: Record<string, string>, ...names: string[]) {
   const store = new MemoryStore(objects);
   const survey = await takeSurvey({ store, root: '' });
   store.requests.length = 0;
-  const reader = new ClosureReader(survey);
+  const reads: ManifestRead[] = [];
+  const reader = new ClosureReader(survey, { onManifest: (one) => reads.push(one) });
   const closures = await Promise.all(names.map((name) => reader.read(name)));
   const blobs = closures.map((closure) =>
     closure.blobs.map(({ number, size, foreign: excused }) => [
@@ -42,7 +43,7 @@ async function read(objects: Record<string, string>, ...names: string[]) {
       excused,
     ]),
   );
-  return { store, reader, closures, blobs };
+  return { store, reader, closures, blobs, reads };
 }
 
 describe('closures', () => {
@@ -76,6 +77,60 @@ describe('closures', () => {
     const helped = await read({ ...objects, [at('storage', manifest)]: MANIFEST }, 'a');
     expect(helped.closures[0]?.unread).toEqual([]);
     expect(helped.blobs[0]).toHaveLength(3);
+    expect(helped.reads).toEqual([
+      {
+        digest: manifest,
+        key: at('a', manifest),
+        outcome: { state: 'wrong', size: bad.length, actual: digestOf(bad) },
+      },
+      {
+        digest: manifest,
+        key: at('storage', manifest),
+        outcome: { state: 'right', size: MANIFEST.length },
+      },
+    ]);
+  });
+
+  test('keep their roots, and what manifests point at', async () => {
+    const { reader, closures } = await read(
+      { ...repository('a'), [at('a', manifest)]: MANIFEST },
+      'a',
+    );
+    expect(closures[0]?.roots).toMatchObject([{ digest: manifest, mediaType: OCI_MANIFEST }]);
+    expect(reader.known(manifest)?.map(({ digest }) => digest)).toEqual([layer, foreign]);
+    expect(reader.known(layer)).toBeUndefined();
+  });
+
+  test.each([
+    ['no JSON', 'x', 'The document is not JSON.'],
+    ['no descriptors', '{"layers":[{"digest":7}]}', 'It has 1 entries that are no descriptors.'],
+    [
+      'entries of a type that is not followed',
+      JSON.stringify({ manifests: [{ mediaType: 'x/y', digest: layer, size: 5 }] }),
+      `It lists ${layer} of type x/y, which is no manifest that layoutfs knows.`,
+    ],
+  ])('say what may be behind a manifest with %s', async (_, document, doubt) => {
+    const digest = digestOf(document);
+    const entry = { mediaType: OCI_MANIFEST, digest, size: document.length };
+    const index = JSON.stringify({ manifests: [entry] });
+    const { reads } = await read({ ...repository('a', index), [at('a', digest)]: document }, 'a');
+    expect(reads).toMatchObject([{ outcome: { state: 'right', doubt } }]);
+  });
+
+  test('say what may be behind an index', async () => {
+    const unknown = { mediaType: 'x/y', digest: layer, size: 5 };
+    const { closures } = await read(
+      {
+        ...repository('a', JSON.stringify({ manifests: [unknown] })),
+        ...repository('b', JSON.stringify({ manifests: [{ digest: 'sha256:x' }] })),
+      },
+      'a',
+      'b',
+    );
+    expect(closures.map(({ doubt }) => doubt)).toEqual([
+      `It lists ${layer} of type x/y, which is no manifest that layoutfs knows.`,
+      'It has 1 entries that are no descriptors.',
+    ]);
   });
 
   test('say why nothing is known of a repository', async () => {

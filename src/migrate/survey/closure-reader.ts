@@ -1,4 +1,4 @@
-import { walkClosure } from '../../oci/closure.js';
+import { isWalkable, walkClosure } from '../../oci/closure.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { digestParts, type Digest } from '../../oci/digest.js';
 import { DocumentError, parseIndex, parseManifest } from '../../oci/document.js';
@@ -42,6 +42,25 @@ export interface RepositoryClosure {
   readonly problem?: string;
   /** The version of `index.json` that was read. */
   readonly etag?: string;
+  /** The entries of `index.json`; none where there is a problem. */
+  readonly roots: readonly Descriptor[];
+  /** Why `index.json` may refer to more than is known, a full sentence. */
+  readonly doubt?: string;
+}
+
+/** What came of reading one object as a manifest. */
+export interface ManifestRead {
+  readonly digest: Digest;
+  /** Relative to the root. */
+  readonly key: string;
+  readonly outcome:
+    /** `doubt`: why it may refer to more than is known, a full sentence. */
+    | { readonly state: 'right'; readonly size: number; readonly doubt?: string }
+    /** Its bytes hash to `actual`. */
+    | { readonly state: 'wrong'; readonly size: number; readonly actual: string }
+    | { readonly state: 'absent' }
+    /** The store does not give it out, or its hash cannot be computed. */
+    | { readonly state: 'unread'; readonly reason: string };
 }
 
 export interface ClosureReaderOptions {
@@ -50,6 +69,8 @@ export interface ClosureReaderOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each document with the number read so far. */
   readonly onProgress?: ((documents: number) => void) | undefined;
+  /** Called after each manifest; several times for one whose first copy is not right. */
+  readonly onManifest?: ((read: ManifestRead) => void) | undefined;
 }
 
 /**
@@ -88,6 +109,7 @@ export class ClosureReader {
       repository,
       blobs: [],
       unread: [],
+      roots: [],
       problem: `The index.json of ${repository === '' ? 'the root' : repository} ${why}`,
     });
     this.#gets += 1;
@@ -96,8 +118,9 @@ export class ClosureReader {
     if (document === undefined || document === 'unchanged')
       return problem('is not there any more.');
     let roots: readonly Descriptor[];
+    let ignored: number;
     try {
-      roots = parseIndex(document.bytes).descriptors;
+      ({ descriptors: roots, ignored } = parseIndex(document.bytes));
     } catch (error) {
       if (!(error instanceof DocumentError)) throw error;
       return problem(`cannot be read: ${error.message}`);
@@ -107,6 +130,7 @@ export class ClosureReader {
       ...(signal === undefined ? {} : { signal }),
     });
     const { etag } = document.info;
+    const doubt = doubtOf(ignored, roots);
     return {
       repository,
       blobs: [...closure.blobs].flatMap(([digest, descriptors]) => {
@@ -116,20 +140,28 @@ export class ClosureReader {
       unread: closure.unread,
       ...(closure.limited !== undefined && { cutShort: true }),
       ...(etag !== undefined && { etag }),
+      roots,
+      ...(doubt !== undefined && { doubt }),
     };
+  }
+
+  /** What a manifest that was read points at, as far as the walk looks; no request. */
+  known(digest: Digest): readonly Descriptor[] | undefined {
+    const number = this.#survey.blobs.digests.find(digest);
+    return number === undefined ? undefined : this.#table.get(number);
   }
 
   /** What a manifest points at; undefined when no copy of it has its bytes. */
   async #children(
     repository: string,
-    { digest, size }: Descriptor,
+    { digest, size, mediaType }: Descriptor,
   ): Promise<readonly Descriptor[] | undefined> {
     const number = this.#survey.blobs.digests.number(digest);
     const known = this.#table.get(number);
     if (known !== undefined) return known;
     let reading = this.#reading.get(number);
     if (reading === undefined) {
-      reading = this.#readManifest(repository, { digest, size });
+      reading = this.#readManifest(repository, { digest, size, mediaType });
       this.#reading.set(number, reading);
       // What could not be read stays here, so that it is not asked for again.
       reading.then((readable) => readable && this.#reading.delete(number)).catch(() => undefined);
@@ -140,35 +172,50 @@ export class ClosureReader {
   /** Whether a manifest's bytes were found, so that its children are in the table. */
   async #readManifest(
     repository: string,
-    { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+    { digest, size, mediaType }: Pick<Descriptor, 'digest' | 'size' | 'mediaType'>,
   ): Promise<boolean> {
     const { blobs } = this.#survey;
     const copies = blobs
       .copies(digest)
       .filter((copy) => !copy.placeholder && copy.size <= MAX_MANIFEST_BYTES);
     for (const { directory } of rankCopies(copies, repository, size)) {
-      const bytes = await this.#fetch(copyKey(directory, digest), digest);
-      if (bytes === undefined) continue;
-      this.#table.set(blobs.digests.number(digest), childrenIn(bytes));
+      const key = copyKey(directory, digest);
+      const { bytes, outcome } = await this.#fetch(key, digest);
+      if (bytes === undefined) {
+        this.#options.onManifest?.({ digest, key, outcome });
+        continue;
+      }
+      const { children, doubt } = readChildren(bytes, mediaType);
+      this.#table.set(blobs.digests.number(digest), children);
+      const told = { ...outcome, ...(doubt !== undefined && { doubt }) };
+      this.#options.onManifest?.({ digest, key, outcome: told });
       return true;
     }
     return false;
   }
 
   /** The bytes of `key` when they hash to `digest`. */
-  async #fetch(key: string, digest: Digest): Promise<Uint8Array | undefined> {
+  async #fetch(
+    key: string,
+    digest: Digest,
+  ): Promise<{ bytes?: Uint8Array; outcome: ManifestRead['outcome'] }> {
     const { store, root } = this.#survey;
     const { signal } = this.#options;
     this.#gets += 1;
     try {
       const maxBytes = MAX_MANIFEST_BYTES;
       const document = await readDocument(store, root + key, { maxBytes, signal });
-      if (document === undefined || document === 'unchanged') return undefined;
-      const actual = digestOf(digestParts(digest).algorithm, document.bytes);
-      return actual === digest ? document.bytes : undefined;
+      if (document === undefined || document === 'unchanged') {
+        return { outcome: { state: 'absent' } };
+      }
+      const { bytes } = document;
+      const actual = digestOf(digestParts(digest).algorithm, bytes);
+      if (actual === digest) return { bytes, outcome: { state: 'right', size: bytes.length } };
+      if (actual !== undefined) return { outcome: { state: 'wrong', size: bytes.length, actual } };
+      return { outcome: { state: 'unread', reason: `Nothing here can compute ${digest}.` } };
     } catch (error) {
-      if (isStoreError(error, 'AccessDenied', 'Archived')) return undefined;
-      throw error;
+      if (!isStoreError(error, 'AccessDenied', 'Archived')) throw error;
+      return { outcome: { state: 'unread', reason: error.message } };
     } finally {
       this.#told();
     }
@@ -181,11 +228,28 @@ export class ClosureReader {
 }
 
 /** What a manifest's bytes point at; bytes that are no manifest point at nothing. */
-function childrenIn(bytes: Uint8Array): readonly Descriptor[] {
+function readChildren(
+  bytes: Uint8Array,
+  mediaType: string,
+): {
+  readonly children: readonly Descriptor[];
+  readonly doubt?: string | undefined;
+} {
   try {
-    return parseManifest(bytes).children;
+    const { children, manifests, ignored } = parseManifest(bytes);
+    return { children, doubt: doubtOf(ignored, children.slice(0, manifests)) };
   } catch (error) {
-    if (error instanceof DocumentError) return [];
-    throw error;
+    if (!(error instanceof DocumentError)) throw error;
+    // Without a media type it was only a guess that this is a manifest.
+    return { children: [], doubt: mediaType === '' ? undefined : error.message };
   }
+}
+
+/** Why a document may refer to more than its parsed entries tell. */
+function doubtOf(ignored: number, manifests: readonly Descriptor[]): string | undefined {
+  if (ignored > 0) return `It has ${ignored} entries that are no descriptors.`;
+  const opaque = manifests.find((entry) => !isWalkable(entry));
+  if (opaque === undefined) return undefined;
+  const type = opaque.mediaType === '' ? 'without a media type' : `of type ${opaque.mediaType}`;
+  return `It lists ${opaque.digest} ${type}, which is no manifest that layoutfs knows.`;
 }

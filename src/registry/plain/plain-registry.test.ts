@@ -120,6 +120,9 @@ describe('a shared blob directory', () => {
     expect(registry.kind).toBe('plain');
     expect(registry.candidates('r', A)).toEqual([{ store, key, source: 'shared' }]);
     expect(registry.scope('r')).toBe(registry.scope('s'));
+    const outside = sharedBlobDir.startsWith('/') ? 'elsewhere/blobs/' : undefined;
+    expect(registry.areas[0]?.blobsElsewhere).toBe(outside);
+    expect(registry.areas[0]?.rules.sharedBlobs).toBe(outside ? undefined : 'shared/');
   });
 
   test('is not shown, and its blobs are no strange keys', async () => {

@@ -12,6 +12,7 @@ import type {
   BlobLocation,
   DirectoryListing,
   Registry,
+  RegistryArea,
   RegistryScan,
   ScanOptions,
   StoredDocument,
@@ -54,6 +55,7 @@ export class PlainRegistry implements Registry {
   readonly warnings: readonly string[];
   readonly listable: boolean;
   readonly recognised: boolean;
+  readonly areas: readonly RegistryArea[];
   readonly #options: PlainRegistryOptions;
   readonly #inventory: FlatInventory;
 
@@ -63,8 +65,20 @@ export class PlainRegistry implements Registry {
     this.warnings = options.warnings;
     this.listable = options.listable;
     this.recognised = options.recognised;
-    const { root, sharedBlobs } = options;
-    this.#inventory = new FlatInventory({ ...options, rules: plainRules(root, sharedBlobs) });
+    const { store, root, sharedBlobs } = options;
+    const rules = plainRules(root, sharedBlobs);
+    this.#inventory = new FlatInventory({ ...options, rules });
+    const isElsewhere = sharedBlobs !== undefined && rules.sharedBlobs === undefined;
+    this.areas = [
+      {
+        kind: 'plain',
+        store,
+        root,
+        rules,
+        ...(isElsewhere && { blobsElsewhere: sharedBlobs }),
+        serves: () => true,
+      },
+    ];
   }
 
   isComponent(name: string): boolean {

@@ -14,6 +14,7 @@ import type {
   BlobLocation,
   DirectoryListing,
   Registry,
+  RegistryArea,
   RegistryScan,
   ScanOptions,
   StoredDocument,
@@ -55,6 +56,7 @@ export class ZotRegistry implements Registry {
   readonly warnings: readonly string[];
   readonly listable: boolean;
   readonly recognised: boolean;
+  readonly areas: readonly RegistryArea[];
   readonly #options: ZotRegistryOptions;
   readonly #order: CandidateOrder;
   readonly #inventory: FlatInventory;
@@ -65,6 +67,8 @@ export class ZotRegistry implements Registry {
     this.warnings = options.warnings;
     this.listable = options.listable;
     this.recognised = options.recognised;
+    const { store, root } = options;
+    this.areas = [{ kind: 'zot', store, root, rules: ZOT_RULES, serves: () => true }];
     this.#order = new CandidateOrder(options.seen);
     this.#inventory = new FlatInventory({ ...options, rules: ZOT_RULES });
   }

@@ -28,7 +28,7 @@ import { readBodyInto } from '../read-into.js';
  */
 export class LocalStore implements WritableObjectStore {
   readonly name: string;
-  readonly capabilities = { conditionalGet: true, serverSideCopy: true };
+  readonly capabilities = { conditionalGet: true, serverSideCopy: true, linkedObjects: true };
   readonly #root: string;
   readonly #directories: Directories;
 
