@@ -120,6 +120,13 @@ describe('a repository', () => {
       await expect(find(`r/${name}`)).rejects.toMatchObject({ code: 'ENOENT' });
     },
   );
+
+  it('has no name longer than those of a disk, counted in bytes', async () => {
+    await expect(find('n'.repeat(255))).rejects.toMatchObject({ code: 'ENOENT' });
+    for (const name of ['n'.repeat(256), 'ü'.repeat(128)]) {
+      await expect(find(name)).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
+    }
+  });
 });
 
 describe('inodes', () => {

@@ -44,6 +44,9 @@ export interface TreeOptions {
  */
 const SEVERAL = 2;
 
+/** Longest name, in bytes, as on a disk; the kernel leaves it to file systems to refuse longer ones. */
+const MAX_NAME = 255;
+
 /** What the tree holds for its readers. */
 export interface TreeStatus {
   readonly inodes: number;
@@ -88,6 +91,9 @@ export class Tree implements FileSystem {
 
   lookup(parent: InodeNumber, name: string): Promise<Entry> {
     return this.#guard(async () => {
+      if (Buffer.byteLength(name) > MAX_NAME) {
+        throw new ErrnoError('ENAMETOOLONG', `A name has more than ${MAX_NAME} bytes.`);
+      }
       const node = await this.#child(this.#node(parent), name);
       if (!node) throw new ErrnoError('ENOENT', `There is no ${name}.`);
       const attributes = this.#attributes(node, this.#inodes.refer(node));
@@ -160,7 +166,7 @@ export class Tree implements FileSystem {
       blockSize: 4096,
       totalBlocks: 2 ** 28,
       files: Math.max(1, this.#inodes.size),
-      maxNameLength: 255,
+      maxNameLength: MAX_NAME,
     };
   }
 
@@ -337,7 +343,7 @@ export class Tree implements FileSystem {
     } catch (cause) {
       const error = toErrno(cause);
       if (error instanceof ErrnoError) {
-        if (error.code !== 'ENOENT') {
+        if (error.code !== 'ENOENT' && error.code !== 'ENAMETOOLONG') {
           this.#log.warn({ errno: error.code, reason: error.message }, 'A request fails.');
         }
         throw error;
