@@ -1,0 +1,300 @@
+/**
+ * System calls that a read-only file system must answer as POSIX and the kernel's manual pages say:
+ * what pjdfstest checks of a read-only file system, and what else programs may try.
+ */
+
+/** What a row of calls ends with: an errno, a number, a text; `ok` is any success. */
+export interface Expectation {
+  /** In the language of system-calls.pl; FILE is a blob of 10,000 letters x. */
+  readonly calls: string;
+  readonly expected: string;
+  /** For an ordinary user, where that differs. */
+  readonly nobody?: string;
+  /** On a plain disk (ext4) that is mounted read-only elsewhere, where that differs rightly. */
+  readonly disk?: string;
+}
+
+type Row = readonly [
+  calls: string,
+  expected: string,
+  differing?: { readonly nobody?: string; readonly disk?: string },
+];
+
+const LOCK = 's s x4 q q l x4';
+const open = (what: string, flags = 'O_RDONLY') => `fd = openat CWD '${what}' ${flags}`;
+const file = open('FILE');
+const directory = open('blobs');
+
+const opening: Row[] = [
+  [open('FILE'), 'ok'],
+  [open('FILE', 'O_WRONLY'), 'EROFS'],
+  [open('FILE', 'O_RDWR'), 'EROFS'],
+  [open('FILE', 'O_WRONLY|O_APPEND'), 'EROFS'],
+  [open('FILE', 'O_RDONLY|O_APPEND'), 'ok'],
+  [open('FILE', 'O_RDONLY|O_TRUNC'), 'EROFS'],
+  [open('FILE', 'O_RDONLY|O_CREAT'), 'ok'],
+  [open('FILE', 'O_RDWR|O_CREAT'), 'EROFS'],
+  [open('FILE', 'O_RDONLY|O_CREAT|O_EXCL'), 'EEXIST'],
+  [open('new', 'O_RDONLY|O_CREAT'), 'EROFS'],
+  [open('new', 'O_WRONLY|O_CREAT|O_EXCL'), 'EROFS'],
+  [open('new', 'O_RDWR|O_CREAT|O_TRUNC'), 'EROFS'],
+  [open('new/', 'O_WRONLY|O_CREAT'), 'EISDIR'],
+  [open('new', 'O_RDONLY'), 'ENOENT'],
+  [open('new', 'O_WRONLY'), 'ENOENT'],
+  [open('new/new', 'O_WRONLY|O_CREAT'), 'ENOENT'],
+  [open('FILE', 'O_RDONLY|O_DIRECTORY'), 'ENOTDIR'],
+  [open('FILE', 'O_RDONLY|O_NOFOLLOW'), 'ok'],
+  [open('FILE', 'O_RDONLY|O_DIRECT'), 'ok'],
+  [open('FILE', 'O_RDONLY|O_SYNC|O_NONBLOCK|O_NOCTTY'), 'ok'],
+  [open('FILE', 'O_RDONLY|O_NOATIME'), 'ok', { nobody: 'EPERM' }],
+  [open('FILE', 'O_PATH'), 'ok'],
+  [open('blobs', 'O_RDONLY|O_DIRECTORY'), 'ok'],
+  [open('blobs/'), 'ok'],
+  [open('blobs', 'O_WRONLY'), 'EISDIR'],
+  [open('blobs', 'O_RDWR|O_DIRECTORY'), 'EISDIR'],
+  [open('blobs', 'O_RDONLY|O_CREAT'), 'EISDIR'],
+  [open('.', 'O_RDWR|O_TMPFILE'), 'EROFS'],
+  [open('.', 'O_RDONLY|O_TMPFILE'), 'EINVAL'],
+  [`openat2 CWD 'FILE' {Q Q Q: O_RDONLY 0 RESOLVE_BENEATH} 24`, 'ok'],
+  [`openat2 CWD '../r/index.json' {Q Q Q: O_RDONLY 0 RESOLVE_BENEATH} 24`, 'EXDEV'],
+  [`openat -1 'index.json' O_RDONLY`, 'EBADF'],
+  [`openat CWD 1 O_RDONLY`, 'EFAULT'],
+];
+
+const names: Row[] = [
+  [open('index.json/'), 'ENOTDIR'],
+  [open('index.json/.'), 'ENOTDIR'],
+  [open('index.json/..'), 'ENOTDIR'],
+  [open('index.json/x'), 'ENOTDIR'],
+  [open('none/..'), 'ENOENT'],
+  [open('./blobs//../blobs/./sha256/../../index.json'), 'ok'],
+  [open('blobs/../../r/index.json'), 'ok'],
+  [`openat CWD '' O_RDONLY`, 'ENOENT'],
+  [`newfstatat CWD 'n'*255 [256] 0`, 'ENOENT'],
+  [`newfstatat CWD 'n'*256 [256] 0`, 'ENAMETOOLONG'],
+  [`openat CWD 'n'*256 O_WRONLY|O_CREAT 0644`, 'ENAMETOOLONG'],
+  [`mkdirat CWD 'n'*256 0755`, 'ENAMETOOLONG'],
+  [`newfstatat CWD './'*2047 [256] 0`, 'ok'],
+  [`newfstatat CWD './'*2048 [256] 0`, 'ENAMETOOLONG'],
+  [`readlinkat CWD 'index.json' [100] 100`, 'EINVAL'],
+  [`readlinkat CWD 'blobs' [100] 100`, 'EINVAL'],
+  [`readlinkat CWD 'none' [100] 100`, 'ENOENT'],
+  [`newfstatat CWD 'index.json' [256] AT_SYMLINK_NOFOLLOW`, 'ok'],
+  [`newfstatat CWD 'Index.json' [256] 0`, 'ENOENT'],
+  [`newfstatat CWD 'index.json ' [256] 0`, 'ENOENT'],
+  [`newfstatat CWD 'blobs/sha256/\\xff' [256] 0`, 'ENOENT'],
+  [`f = openat CWD 'index.json' O_RDONLY ; openat f 'x' O_RDONLY`, 'ENOTDIR'],
+  [`${directory} ; fd2 = openat fd 'sha256' O_RDONLY ; openat fd2 '../../index.json' 0`, 'ok'],
+  [`fd = openat CWD 'blobs' O_PATH ; openat fd 'sha256' O_RDONLY`, 'ok'],
+  [`fd = openat CWD 'blobs' O_PATH ; fchdir fd ; openat CWD 'sha256' O_RDONLY`, 'ok'],
+  [`${file} ; fchdir fd`, 'ENOTDIR'],
+];
+
+const changing: Row[] = [
+  [`mkdirat CWD 'new' 0755`, 'EROFS'],
+  [`mkdirat CWD 'new/' 0755`, 'EROFS'],
+  [`mkdirat CWD 'blobs' 0755`, 'EEXIST'],
+  [`mkdirat CWD '.' 0755`, 'EEXIST'],
+  [`mkdirat CWD 'index.json/new' 0755`, 'ENOTDIR'],
+  [`mkdirat CWD 'none/new' 0755`, 'ENOENT'],
+  [`mknodat CWD 'new' S_IFREG 0`, 'EROFS'],
+  [`mknodat CWD 'new' S_IFIFO 0`, 'EROFS'],
+  [`mknodat CWD 'new' S_IFSOCK 0`, 'EROFS'],
+  [`mknodat CWD 'new' S_IFCHR 259`, 'EROFS'],
+  [`mknodat CWD 'index.json' S_IFREG 0`, 'EEXIST'],
+  [`s = socket 1 1 0 ; bind s {S a*: 1 'new'} 5`, 'EROFS'],
+  [`unlinkat CWD 'index.json' 0`, 'EROFS'],
+  [`unlinkat CWD 'none' 0`, 'EROFS'],
+  [`unlinkat CWD 'none/none' 0`, 'ENOENT'],
+  [`unlinkat CWD 'blobs' 0`, 'EROFS'],
+  [`unlinkat CWD 'blobs' AT_REMOVEDIR`, 'EROFS'],
+  [`unlinkat CWD 'index.json' AT_REMOVEDIR`, 'EROFS'],
+  [`unlinkat CWD '.' AT_REMOVEDIR`, 'EINVAL'],
+  [`unlinkat CWD '..' AT_REMOVEDIR`, 'ENOTEMPTY'],
+  [`unlinkat CWD 'index.json' 1`, 'EINVAL'],
+  [`renameat2 CWD 'index.json' CWD 'new' 0`, 'EROFS'],
+  [`renameat2 CWD 'index.json' CWD 'oci-layout' 0`, 'EROFS'],
+  [`renameat2 CWD 'index.json' CWD 'new' RENAME_NOREPLACE`, 'EROFS'],
+  [`renameat2 CWD 'index.json' CWD 'oci-layout' RENAME_EXCHANGE`, 'EROFS'],
+  [`renameat2 CWD 'blobs' CWD '/tmp/new' 0`, 'EXDEV'],
+  [`renameat2 CWD '.' CWD 'new' 0`, 'EBUSY'],
+  [`renameat2 CWD 'none/none' CWD 'new' 0`, 'ENOENT'],
+  [`renameat2 CWD 'index.json' CWD 'new' 128`, 'EINVAL'],
+  [`linkat CWD 'index.json' CWD 'new' 0`, 'EROFS'],
+  [`linkat CWD 'index.json' CWD 'oci-layout' 0`, 'EEXIST'],
+  [`linkat CWD 'index.json' CWD '/tmp/new-link' 0`, 'EXDEV'],
+  [`linkat CWD 'none' CWD 'new' 0`, 'ENOENT'],
+  [`symlinkat 'index.json' CWD 'new'`, 'EROFS'],
+  [`symlinkat 'index.json' CWD 'blobs'`, 'EEXIST'],
+  [`symlinkat 'index.json' CWD 'new/'`, 'ENOENT'],
+  [`fchmodat CWD 'index.json' 0600`, 'EROFS'],
+  [`fchmodat CWD 'none' 0600`, 'ENOENT'],
+  [`${file} ; fchmod fd 0600`, 'EROFS'],
+  [`${open('FILE', 'O_PATH')} ; fchmod fd 0600`, 'EBADF'],
+  [`fchownat CWD 'index.json' 1 1 0`, 'EROFS'],
+  [`fchownat CWD 'index.json' -1 -1 AT_SYMLINK_NOFOLLOW`, 'EROFS'],
+  [`fchownat CWD 'none' 1 1 0`, 'ENOENT'],
+  [`${file} ; fchown fd 1 1`, 'EROFS'],
+  [`utimensat CWD 'index.json' 0 0`, 'EROFS'],
+  [`utimensat CWD 'index.json' {q q q q: 1 0 1 0} AT_SYMLINK_NOFOLLOW`, 'EROFS'],
+  [`utimensat CWD 'none' 0 0`, 'ENOENT'],
+  [`${file} ; utimensat fd 0 0 0`, 'EROFS'],
+  [`truncate 'FILE' 0`, 'EROFS'],
+  [`truncate 'FILE' -1`, 'EINVAL'],
+  [`truncate 'none' 0`, 'ENOENT'],
+  [`truncate 'blobs' 0`, 'EISDIR'],
+  [`${file} ; ftruncate fd 0`, 'EINVAL'],
+  [`${file} ; write fd 'x' 1`, 'EBADF'],
+  [`${file} ; pwrite64 fd 'x' 1 0`, 'EBADF'],
+  [`${file} ; fallocate fd 0 0 10`, 'EBADF'],
+  [`setxattr 'index.json' 'user.x' 'y' 1 0`, 'EROFS'],
+  [`${file} ; fsetxattr fd 'user.x' 'y' 1 0`, 'EROFS'],
+  [`removexattr 'index.json' 'user.x'`, 'EROFS'],
+  [`getxattr 'index.json' 'user.x' [10] 10`, 'EOPNOTSUPP', { disk: 'ENODATA' }],
+  [`getxattr 'blobs' 'user.x' [10] 10`, 'EOPNOTSUPP', { disk: 'ENODATA' }],
+  [`${file} ; fgetxattr fd 'user.x' [10] 10`, 'EOPNOTSUPP', { disk: 'ENODATA' }],
+  [`listxattr 'index.json' [10] 10`, 'EOPNOTSUPP', { disk: '0' }],
+  [`${file} ; flistxattr fd [10] 10`, 'EOPNOTSUPP', { disk: '0' }],
+];
+
+const access: Row[] = [
+  [`faccessat CWD 'index.json' F_OK`, '0'],
+  [`faccessat CWD 'index.json' R_OK`, '0'],
+  [`faccessat CWD 'index.json' W_OK`, 'EROFS'],
+  [`faccessat CWD 'index.json' X_OK`, 'EACCES'],
+  [`faccessat CWD 'blobs' R_OK|X_OK`, '0'],
+  [`faccessat CWD 'blobs' W_OK`, 'EROFS'],
+  [`faccessat CWD 'none' F_OK`, 'ENOENT'],
+  [`faccessat2 CWD 'index.json' R_OK AT_EACCESS`, '0'],
+  [`faccessat2 CWD 'index.json' W_OK AT_EACCESS`, 'EROFS'],
+  [`faccessat2 CWD 'index.json' 8 0`, 'EINVAL'],
+  [`execveat CWD 'FILE' 0 0 0`, 'EACCES'],
+];
+
+const attributes: Row[] = [
+  [`statx CWD 'FILE' 0 0x7ff [256] ; show 'x28S'`, '33060'],
+  [`statx CWD 'FILE' 0 0x7ff [256] ; show 'x40Q'`, '10000'],
+  [`statx CWD 'FILE' 0 0x7ff [256] ; show 'x16L'`, '1'],
+  [`statx CWD 'blobs' 0 0x7ff [256] ; show 'x28S'`, '16749'],
+  [`statx CWD 'none' 0 0x7ff [256]`, 'ENOENT'],
+  [`statx CWD 'FILE' 0x80000 0x7ff [256]`, 'EINVAL'],
+  [`${file} ; statx fd '' AT_EMPTY_PATH 0x7ff [256] ; show 'x40Q'`, '10000'],
+  [`${open('FILE', 'O_PATH')} ; statx fd '' AT_EMPTY_PATH 0x7ff [256] ; show 'x40Q'`, '10000'],
+  [`${open('FILE', 'O_PATH')} ; read fd [10] 10`, 'EBADF'],
+  [`statfs '.' [120] ; show 'x64Q'`, '255'],
+  [`statfs '.' [120] ; flag 80 1`, '1'],
+  [`${file} ; fstatfs fd [120] ; flag 80 1`, '1'],
+  [`statfs 'none' [120]`, 'ENOENT'],
+  [`name_to_handle_at CWD 'index.json' {L l a64: 64 0 ''} [8] 0`, '0'],
+  [`i = inotify_init1 0 ; inotify_add_watch i 'index.json' IN_MODIFY`, 'ok'],
+];
+
+const reading: Row[] = [
+  [`${file} ; read fd [5] 5 ; text`, 'xxxxx'],
+  [`${file} ; read fd [5] 0`, '0'],
+  [`${file} ; read fd 1 10`, 'EFAULT'],
+  [`${file} ; pread64 fd [100] 100 9990 ; text`, 'xxxxxxxxxx'],
+  [`${file} ; pread64 fd [100] 100 10000`, '0'],
+  [`${file} ; pread64 fd [100] 100 1<<40`, '0'],
+  [`${file} ; pread64 fd [100] 100 -1`, 'EINVAL'],
+  [`${file} ; preadv2 fd {Q Q: 0 0} 1 0 0 0`, '0'],
+  [`${file} ; preadv2 fd {Q Q: 0 0} 1 -2 0 0`, 'EINVAL'],
+  [`${directory} ; read fd [10] 10`, 'EISDIR'],
+  [`${directory} ; pread64 fd [10] 10 0`, 'EISDIR'],
+  [`${file} ; lseek fd 0 SEEK_END`, '10000'],
+  [`${file} ; lseek fd 20000 SEEK_SET ; read fd [10] 10`, '0'],
+  [`${file} ; lseek fd -1 SEEK_SET`, 'EINVAL'],
+  [`${file} ; lseek fd -10001 SEEK_END`, 'EINVAL'],
+  [`${file} ; lseek fd 0 9`, 'EINVAL'],
+  [`${file} ; lseek fd 0 SEEK_DATA`, '0'],
+  [`${file} ; lseek fd 5000 SEEK_DATA`, '5000'],
+  [`${file} ; lseek fd 10000 SEEK_DATA`, 'ENXIO'],
+  [`${file} ; lseek fd 5000 SEEK_HOLE`, '10000'],
+  [`${file} ; lseek fd 10000 SEEK_HOLE`, 'ENXIO'],
+  [`${file} ; fd2 = dup fd ; lseek fd 9995 SEEK_SET ; read fd2 [10] 10`, '5'],
+  [`${file} ; close fd ; read fd [10] 10`, 'EBADF'],
+  [`${file} ; fsync fd`, '0'],
+  [`${file} ; fdatasync fd`, '0'],
+  [`${directory} ; fsync fd`, '0'],
+  [`${file} ; syncfs fd`, '0'],
+  [`${file} ; readahead fd 0 4096`, '0'],
+  [`${file} ; fadvise64 fd 0 0 3`, '0'],
+  [`${file} ; pipe ; sendfile w fd 0 10`, '10'],
+  [`${file} ; pipe ; splice fd 0 w 0 10 0`, '10'],
+  [`${file} ; m = memfd_create 'x' 0 ; sendfile m fd 0 20000`, '10000'],
+  [`${file} ; m = memfd_create 'x' 0 ; copy_file_range fd 0 m 0 10 0`, 'EXDEV'],
+  [`${file} ; fd2 = openat CWD 'index.json' O_RDONLY ; copy_file_range fd 0 fd2 0 10 0`, 'EBADF'],
+  [`${file} ; ppoll {l s s: fd POLLIN 0} 1 {q q: 1 0} 0 8`, '1'],
+  [`${file} ; pselect6 64 {Q: 1<<fd} 0 0 {q q: 1 0} 0`, '1'],
+  // A plain disk has no poll at all; any FUSE mount is always ready.
+  [
+    `${file} ; e = epoll_create1 0 ; epoll_ctl e EPOLL_CTL_ADD fd {L Q: POLLIN 0}`,
+    '0',
+    { disk: 'EPERM' },
+  ],
+  [`${file} ; ioctl fd FIONREAD [8] ; show 'l'`, '10000'],
+  [`${file} ; ioctl fd TCGETS [64]`, 'ENOTTY'],
+  [`${file} ; ioctl fd FS_IOC_GETFLAGS [8]`, 'ENOTTY', { disk: '0' }],
+  [`${directory} ; ioctl fd FS_IOC_GETFLAGS [8]`, 'ENOTTY', { disk: '0' }],
+];
+
+const mapping: Row[] = [
+  [`${file} ; a = mmap 0 10000 PROT_READ MAP_SHARED fd 0 ; peek a+9996 5`, 'xxxx\0'],
+  [`${file} ; a = mmap 0 10000 PROT_READ MAP_PRIVATE fd 4096 ; peek a 3`, 'xxx'],
+  [`${file} ; a = mmap 0 10000 PROT_READ|PROT_WRITE MAP_PRIVATE fd 0 ; peek a 3`, 'xxx'],
+  [`${file} ; mmap 0 10000 PROT_READ|PROT_WRITE MAP_SHARED fd 0`, 'EACCES'],
+  [`${file} ; mmap 0 10000 PROT_READ|PROT_EXEC MAP_PRIVATE fd 0`, 'ok'],
+  [`${file} ; a = mmap 0 10000 PROT_READ MAP_SHARED fd 0 ; mprotect a 4096 PROT_WRITE`, 'EACCES'],
+  [`${file} ; a = mmap 0 20000 PROT_READ MAP_SHARED fd 0 ; peek a+16384 1`, 'signal 7'],
+  [`${file} ; a = mmap 0 10000 PROT_READ MAP_SHARED fd 0 ; msync a 10000 MS_SYNC`, '0'],
+  [`${file} ; a = mmap 0 10000 PROT_READ MAP_SHARED fd 0 ; close fd ; peek a 1`, 'x'],
+  [`${file} ; mmap 0 10000 PROT_READ MAP_SHARED_VALIDATE|MAP_SYNC fd 0`, 'EOPNOTSUPP'],
+  [`${file} ; mmap 0 0 PROT_READ MAP_SHARED fd 0`, 'EINVAL'],
+  [`${directory} ; mmap 0 4096 PROT_READ MAP_SHARED fd 0`, 'ENODEV'],
+];
+
+const locking: Row[] = [
+  [`${file} ; flock fd LOCK_EX|LOCK_NB`, '0'],
+  [`${directory} ; flock fd LOCK_EX|LOCK_NB`, '0'],
+  [`${file} ; fd2 = openat CWD 'FILE' 0 ; flock fd LOCK_EX ; flock fd2 LOCK_EX|LOCK_NB`, 'EAGAIN'],
+  [`${file} ; fd2 = openat CWD 'FILE' 0 ; flock fd LOCK_SH ; flock fd2 LOCK_SH|LOCK_NB`, '0'],
+  [`${file} ; fcntl fd F_SETLK {${LOCK}: F_RDLCK 0 0 0 0}`, '0'],
+  [`${file} ; fcntl fd F_SETLK {${LOCK}: F_WRLCK 0 0 0 0}`, 'EBADF'],
+  [`${file} ; fcntl fd F_OFD_SETLK {${LOCK}: F_RDLCK 0 0 0 0}`, '0'],
+  [`${file} ; fcntl fd F_GETLK {${LOCK}: F_WRLCK 0 0 0 0} ; show 's'`, '2'],
+  [
+    `${file} ; fd2 = openat CWD 'FILE' 0 ; fcntl fd F_OFD_SETLK {${LOCK}: F_RDLCK 0 5 5 0} ; ` +
+      `fcntl fd2 F_OFD_GETLK {${LOCK}: F_WRLCK 0 0 0 0} ; show 's x6 q q'`,
+    '0 5 5',
+  ],
+  [`${file} ; fcntl fd F_SETFL O_NONBLOCK`, '0'],
+  [`${file} ; fcntl fd F_GET_SEALS 0`, 'EINVAL'],
+];
+
+const listing: Row[] = [
+  [`${open('.')} ; names fd 1000`, '../d ./d blobs/d index.json/f oci-layout/f'],
+  [`${open('.')} ; names fd 32`, '../d ./d blobs/d index.json/f oci-layout/f'],
+  [`${open('.')} ; names fd 65536 ; names fd 1000`, ''],
+  [
+    `${open('.')} ; names fd 65536 ; lseek fd 0 SEEK_SET ; names fd 32`,
+    '../d ./d blobs/d index.json/f oci-layout/f',
+  ],
+  [`${open('.')} ; getdents64 fd [8] 8`, 'EINVAL'],
+  [`${open('.')} ; getdents64 fd 1 1000`, 'EFAULT'],
+  [`${file} ; getdents64 fd [1000] 1000`, 'ENOTDIR'],
+  [`seekdir '.'`, '5'],
+  [`seekdir 'blobs/sha256'`, 'MANY'],
+];
+
+/** All of them. */
+export const EXPECTATIONS: readonly Expectation[] = [
+  ...opening,
+  ...names,
+  ...changing,
+  ...access,
+  ...attributes,
+  ...reading,
+  ...mapping,
+  ...locking,
+  ...listing,
+].map(([calls, expected, differing]) => ({ calls, expected, ...differing }));
