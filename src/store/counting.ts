@@ -29,7 +29,11 @@ export function withCounting(store: WritableObjectStore, counters: Counters): Wr
     },
     put: (key, body, signal) => count('store.write', store.put(key, body, signal)),
     delete: (key, signal) => count('store.write', store.delete(key, signal)),
-    copy: (from, to, signal) => count('store.write', store.copy(from, to, signal)),
+    putIfAbsent: (key, body, signal) => count('store.write', store.putIfAbsent(key, body, signal)),
+    deleteMany: (keys, signal) => count('store.write', store.deleteMany(keys, signal)),
+    copy: (from, to, options) => count('store.write', store.copy(from, to, options)),
+    uploads: (prefix, signal) => count('store.list', store.uploads(prefix, signal)),
+    abortUpload: (upload, signal) => count('store.write', store.abortUpload(upload, signal)),
     close: () => store.close(),
   };
 }

@@ -8,13 +8,24 @@ const never = () => new Promise<never>(() => undefined);
 /** A driver that neither answers nor listens to aborts: the worst that can be wrapped. */
 const deaf: WritableObjectStore = {
   name: 'file:///deaf',
-  capabilities: { conditionalGet: true, serverSideCopy: true },
+  capabilities: {
+    conditionalGet: true,
+    serverSideCopy: true,
+    conditionalWrite: true,
+    copyChecksum: false,
+    largestCopy: Infinity,
+    copyPart: Infinity,
+  },
   list: never,
   get: never,
   head: never,
   put: never,
+  putIfAbsent: never,
   delete: never,
+  deleteMany: never,
   copy: never,
+  uploads: never,
+  abortUpload: never,
   close: () => Promise.resolve(),
 };
 
@@ -29,7 +40,11 @@ describe('withDeadline', () => {
     ['head', () => limited.head('a')],
     ['put', () => limited.put('a', new Uint8Array())],
     ['delete', () => limited.delete('a')],
+    ['putIfAbsent', () => limited.putIfAbsent('a', new Uint8Array())],
+    ['deleteMany', () => limited.deleteMany(['a'])],
     ['copy', () => limited.copy('a', 'b')],
+    ['uploads', () => limited.uploads('a')],
+    ['abortUpload', () => limited.abortUpload({ key: 'a', id: 'b' })],
   ])('ends %s although the driver does not', async (_, request) => {
     await expect(request()).rejects.toEqual(timeout);
   });

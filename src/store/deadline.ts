@@ -1,5 +1,11 @@
 import { StoreError } from './errors.js';
-import type { GetOptions, GetResult, ListOptions, WritableObjectStore } from './object-store.js';
+import {
+  copyRequests,
+  type GetOptions,
+  type GetResult,
+  type ListOptions,
+  type WritableObjectStore,
+} from './object-store.js';
 import { readBodyInto } from './read-into.js';
 
 export interface Deadline {
@@ -7,9 +13,15 @@ export interface Deadline {
   readonly requestMs: number;
   /** Longest wait for the next bytes of a body, in ms; only time the reader waits is counted. */
   readonly idleMs: number;
-  /** Longest wait for a PUT or COPY, which move a whole object; default ten times `requestMs`. */
+  /**
+   * Longest wait for a PUT or for one request of a COPY, which move a whole object, and for
+   * requests about many keys; default ten times `requestMs`.
+   */
   readonly writeMs?: number;
 }
+
+/** What Node's timers can wait. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * A store whose every request ends in bounded time: what takes longer is aborted and answers
@@ -38,9 +50,28 @@ export function withDeadline(store: WritableObjectStore, deadline: Deadline): Wr
       within(requestMs, `Deleting "${key}" in ${name}`, signal, (limited) =>
         store.delete(key, limited),
       ),
-    copy: (from, to, signal) =>
-      within(writeMs, `Copying "${from}" in ${name}`, signal, (limited) =>
-        store.copy(from, to, limited),
+    putIfAbsent: (key, body, signal) =>
+      within(writeMs, `Writing "${key}" in ${name}`, signal, (limited) =>
+        store.putIfAbsent(key, body, limited),
+      ),
+    deleteMany: (keys, signal) =>
+      within(writeMs, `Deleting ${keys.length} keys in ${name}`, signal, (limited) =>
+        store.deleteMany(keys, limited),
+      ),
+    copy: (from, to, options = {}) => {
+      const { size = 0, signal } = options;
+      const ms = Math.min(writeMs * copyRequests(capabilities, size), LONGEST_TIMER_MS);
+      return within(ms, `Copying "${from}" in ${name}`, signal, (limited) =>
+        store.copy(from, to, { ...options, signal: limited }),
+      );
+    },
+    uploads: (prefix, signal) =>
+      within(writeMs, `Listing the uploads in ${name}`, signal, (limited) =>
+        store.uploads(prefix, limited),
+      ),
+    abortUpload: (upload, signal) =>
+      within(requestMs, `Giving up an upload of "${upload.key}"`, signal, (limited) =>
+        store.abortUpload(upload, limited),
       ),
     close: () => store.close(),
   };

@@ -36,7 +36,14 @@ export function withLogging(store: WritableObjectStore, log: Log): WritableObjec
     put: (key, body, signal) =>
       note('put', { key, bytes: body.length }, store.put(key, body, signal)),
     delete: (key, signal) => note('delete', { key }, store.delete(key, signal)),
-    copy: (from, to, signal) => note('copy', { from, to }, store.copy(from, to, signal)),
+    putIfAbsent: (key, body, signal) =>
+      note('put if absent', { key, bytes: body.length }, store.putIfAbsent(key, body, signal)),
+    deleteMany: (keys, signal) =>
+      note('delete', { keys: keys.length }, store.deleteMany(keys, signal)),
+    copy: (from, to, options) => note('copy', { from, to }, store.copy(from, to, options)),
+    uploads: (prefix, signal) => note('list uploads', { prefix }, store.uploads(prefix, signal)),
+    abortUpload: (upload, signal) =>
+      note('abort upload', { key: upload.key }, store.abortUpload(upload, signal)),
     close: () => store.close(),
   };
 }

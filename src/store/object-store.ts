@@ -3,6 +3,7 @@
  * `local/`) implement it; deadline and counting are wrappers around it. Keys are relative to the
  * bucket (or to the local directory) and never begin with a slash of our making.
  */
+import type { StoreError } from './errors.js';
 
 /** What a listing or a response head tells about one object. */
 export interface ObjectInfo {
@@ -95,10 +96,82 @@ export interface ObjectStore {
   close(): Promise<void>;
 }
 
+/** What a store can do beyond reading. */
+export interface WritingCapabilities extends StoreCapabilities {
+  /**
+   * `putIfAbsent` is decided by the store, so that of two writers one is refused; as far as can be
+   * known before it is tried: some S3 servers do not know conditional writes.
+   */
+  readonly conditionalWrite: boolean;
+  /** A copy by one request answers the SHA-256 that the store computed of what it wrote. */
+  readonly copyChecksum: boolean;
+  /** Largest object that is copied by one request, in bytes. */
+  readonly largestCopy: number;
+  /** Length of the parts in which larger ones are copied, one request each, in bytes. */
+  readonly copyPart: number;
+}
+
+export interface CopyOptions {
+  /** Length of the object, where it is known: larger ones than one request copies need it. */
+  readonly size?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a store told about a copy that it made. */
+export interface CopyResult {
+  /** Hexadecimal; only where the store computed it of the whole copy. */
+  readonly sha256?: string;
+}
+
+/** A key that could not be deleted, and why. */
+export interface DeleteFailure {
+  readonly key: string;
+  readonly error: StoreError;
+}
+
+/** A multipart upload that was begun and neither completed nor aborted. */
+export interface UploadInFlight {
+  readonly key: string;
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt?: number;
+}
+
 /** The writing verbs, used by `migrate`, `rollback`, `repair`, `gc` and by the seeding of tests. */
 export interface WritableObjectStore extends ObjectStore {
+  readonly capabilities: WritingCapabilities;
+  /** @throws StoreError */
   put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo>;
-  /** Deleting an absent key succeeds. */
+  /**
+   * As `put`, when there is no such key yet. A request that was repeated because its answer was
+   * lost may meet its own object.
+   * @throws StoreError, `PreconditionFailed` when the key exists
+   */
+  putIfAbsent(key: string, body: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo>;
+  /** Deleting an absent key succeeds. @throws StoreError */
   delete(key: string, signal?: AbortSignal): Promise<void>;
-  copy(from: string, to: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Delete up to 1000 keys, by one request where the store can. Absent keys succeed.
+   * @returns the keys that could not be deleted
+   * @throws StoreError when the request as a whole failed: some keys may be gone
+   */
+  deleteMany(keys: readonly string[], signal?: AbortSignal): Promise<readonly DeleteFailure[]>;
+  /**
+   * Copy an object within the store; readers of `to` see the whole copy or what was there before.
+   * @throws StoreError
+   */
+  copy(from: string, to: string, options?: CopyOptions): Promise<CopyResult>;
+  /**
+   * Multipart uploads under way below `prefix`, whole: one request for each thousand. Stores without
+   * such have none.
+   * @throws StoreError
+   */
+  uploads(prefix: string, signal?: AbortSignal): Promise<readonly UploadInFlight[]>;
+  /** Give a multipart upload up; one that is gone already is no error. @throws StoreError */
+  abortUpload(upload: UploadInFlight, signal?: AbortSignal): Promise<void>;
+}
+
+/** Requests that copying an object of `size` bytes takes. */
+export function copyRequests({ largestCopy, copyPart }: WritingCapabilities, size: number): number {
+  return size <= largestCopy ? 1 : 2 + Math.ceil(size / copyPart);
 }

@@ -1,20 +1,24 @@
 import { lstat } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { StoreError } from '../errors.js';
+import { isStoreError, StoreError } from '../errors.js';
 import { formatSource, type FileSource } from '../source.js';
 import type {
+  CopyOptions,
+  CopyResult,
+  DeleteFailure,
   GetOptions,
   GetResult,
   ListOptions,
   ListPage,
   ObjectInfo,
+  UploadInFlight,
   WritableObjectStore,
 } from '../object-store.js';
 import { openFileIn, pathIn, splitKey, withDirectory } from './beneath.js';
 import { readRange } from './body.js';
 import { Directories, UNFINISHED } from './directories.js';
-import { localFailure } from './failures.js';
+import { errnoOf, localFailure } from './failures.js';
 import { checkConditions, infoOf, selectRange } from './info.js';
 import { listPage } from './list.js';
 import { copyFileBeneath, removeBeneath, writeFileBeneath } from './write.js';
@@ -28,7 +32,15 @@ import { readBodyInto } from '../read-into.js';
  */
 export class LocalStore implements WritableObjectStore {
   readonly name: string;
-  readonly capabilities = { conditionalGet: true, serverSideCopy: true, linkedObjects: true };
+  readonly capabilities = {
+    conditionalGet: true,
+    serverSideCopy: true,
+    linkedObjects: true,
+    conditionalWrite: true,
+    copyChecksum: false,
+    largestCopy: Infinity,
+    copyPart: Infinity,
+  };
   readonly #root: string;
   readonly #directories: Directories;
 
@@ -79,11 +91,25 @@ export class LocalStore implements WritableObjectStore {
     return this.#write(key, (components) => writeFileBeneath(this.#root, components, body));
   }
 
-  async copy(from: string, to: string, signal?: AbortSignal): Promise<void> {
+  async putIfAbsent(key: string, body: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo> {
+    this.#checkAborted(key, signal);
+    try {
+      return await this.#write(key, (components) =>
+        writeFileBeneath(this.#root, components, body, { mayReplace: false }),
+      );
+    } catch (error) {
+      if (!isStoreError(error) || errnoOf(error.cause) !== 'EEXIST') throw error;
+      const message = `"${key}" in ${this.name} exists already.`;
+      throw new StoreError('PreconditionFailed', message, { cause: error });
+    }
+  }
+
+  async copy(from: string, to: string, { signal }: CopyOptions = {}): Promise<CopyResult> {
     this.#checkAborted(from, signal);
     const file = await this.#open(from);
     try {
       await this.#write(to, (components) => copyFileBeneath(this.#root, file, components));
+      return {};
     } finally {
       await file.close();
     }
@@ -100,6 +126,30 @@ export class LocalStore implements WritableObjectStore {
       const failure = localFailure(error, `delete "${key}" in ${this.name}`);
       if (failure.code !== 'NotFound') throw failure;
     }
+  }
+
+  async deleteMany(
+    keys: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<readonly DeleteFailure[]> {
+    const failures: DeleteFailure[] = [];
+    for (const key of keys) {
+      try {
+        await this.delete(key, signal);
+      } catch (error) {
+        if (!isStoreError(error) || error.code === 'Aborted') throw error;
+        failures.push({ key, error });
+      }
+    }
+    return failures;
+  }
+
+  uploads(): Promise<readonly UploadInFlight[]> {
+    return Promise.resolve([]);
+  }
+
+  abortUpload(): Promise<void> {
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
-import { copyFile, open, rename, unlink, lstat, type FileHandle } from 'node:fs/promises';
+import { copyFile, link, open, rename, unlink, lstat, type FileHandle } from 'node:fs/promises';
 import { openFileIn, pathIn, withDirectory } from './beneath.js';
 import { UNFINISHED } from './directories.js';
 import { errnoOf } from './failures.js';
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
-/** Write a whole file so that readers see the old one or the new one, also after a crash. */
+/**
+ * Write a whole file so that readers see the old one or the new one, also after a crash.
+ * @throws NodeJS.ErrnoException `EEXIST` when there is a file and `mayReplace` is false
+ */
 export function writeFileBeneath(
   root: string,
   components: readonly string[],
   body: Uint8Array,
+  { mayReplace = true }: { mayReplace?: boolean } = {},
 ): Promise<BigIntStats> {
-  return replace(root, components, async (path) => {
+  const place = { root, components, mayReplace };
+  return fillAndPlace(place, async (path) => {
     const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
     try {
       await file.writeFile(body);
@@ -29,7 +34,7 @@ export function copyFileBeneath(
   source: FileHandle,
   components: readonly string[],
 ): Promise<BigIntStats> {
-  return replace(root, components, (path) =>
+  return fillAndPlace({ root, components, mayReplace: true }, (path) =>
     copyFile(pathIn(source), path, COPYFILE_EXCL | COPYFILE_FICLONE),
   );
 }
@@ -45,9 +50,14 @@ export async function removeBeneath(root: string, components: readonly string[])
   });
 }
 
-async function replace(
-  root: string,
-  components: readonly string[],
+interface Place {
+  readonly root: string;
+  readonly components: readonly string[];
+  readonly mayReplace: boolean;
+}
+
+async function fillAndPlace(
+  { root, components, mayReplace }: Place,
   fill: (path: string) => Promise<void>,
 ): Promise<BigIntStats> {
   const name = components.at(-1) ?? '';
@@ -59,7 +69,11 @@ async function replace(
       const file = await openFileIn(directory, temporary);
       try {
         await file.sync();
-        await rename(path, pathIn(directory, name));
+        if (mayReplace) await rename(path, pathIn(directory, name));
+        else {
+          await link(path, pathIn(directory, name));
+          await unlink(path);
+        }
         await directory.sync();
         return await file.stat({ bigint: true });
       } finally {

@@ -10,4 +10,6 @@ export interface S3Access {
   };
   /** Do not check the server's certificate. */
   readonly skipVerify?: boolean;
+  /** Other limits of copying than S3's own, in bytes; for servers with lower ones, and for tests. */
+  readonly copyLimits?: { readonly largestCopy: number; readonly copyPart: number };
 }

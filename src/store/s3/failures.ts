@@ -111,8 +111,13 @@ function explainStatus(error: SdkError, context: RequestContext): [StoreErrorCod
     case 304:
       if (!context.conditional) break;
       return ['NotModified', 'the object is still that version'];
+    // A write that lost against another one (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+    case 409:
+      if (!context.conditional || context.verb !== 'write') break;
+      return ['PreconditionFailed', 'another request is writing it'];
     case 412:
       if (!context.conditional) break;
+      if (context.verb === 'write') return ['PreconditionFailed', 'the object exists already'];
       return ['PreconditionFailed', 'the object is no longer that version'];
     case 416:
       return ['RangeNotSatisfiable', 'the object ends before the range begins'];

@@ -1,41 +1,66 @@
 import type { GetObjectCommandOutput, HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import type { Readable } from 'node:stream';
-import { StoreError } from '../errors.js';
 import { formatSource, type S3Source } from '../source.js';
 import type {
+  CopyOptions,
+  CopyResult,
+  DeleteFailure,
   GetOptions,
   GetResult,
   ListOptions,
   ListPage,
   ObjectInfo,
+  UploadInFlight,
   WritableObjectStore,
+  WritingCapabilities,
 } from '../object-store.js';
 import type { S3Access } from './access.js';
 import { receiveBody } from './body.js';
 import { openClient, type Sdk } from './client.js';
-import { s3Failure, subject, type RequestContext } from './failures.js';
+import { subject, type RequestContext } from './failures.js';
 import { readPage } from './list.js';
 import { answeredRange } from './range.js';
+import { abortable, answerOf } from './request.js';
+import { S3Writer } from './writer.js';
 import { readBodyInto } from '../read-into.js';
 
 /**
  * A bucket of any S3-compatible server, through the AWS SDK: its credential chain, its signing, its
- * retries (three attempts). `put` sends one request (S3 allows 5 GiB) and so does `copy` (5 GiB).
+ * retries (three attempts). The writing verbs are {@link S3Writer}'s.
  */
 export class S3Store implements WritableObjectStore {
   readonly name: string;
-  readonly capabilities = { conditionalGet: true, serverSideCopy: true };
+  readonly capabilities: WritingCapabilities;
   readonly #bucket: string;
   readonly #anonymous: boolean;
   readonly #sdk: Sdk;
   readonly #client: S3Client;
+  readonly #writer: S3Writer;
 
-  private constructor(source: S3Source, { sdk, client }: { sdk: Sdk; client: S3Client }) {
+  private constructor(
+    source: S3Source,
+    { sdk, client }: { sdk: Sdk; client: S3Client },
+    access: S3Access | undefined,
+  ) {
     this.name = formatSource({ ...source, prefix: '' });
     this.#bucket = source.bucket;
     this.#anonymous = source.anonymous;
     this.#sdk = sdk;
     this.#client = client;
+    this.#writer = new S3Writer({
+      sdk,
+      client,
+      bucket: source.bucket,
+      // AWS itself; other servers may take the request and answer no checksum.
+      copyChecksum: source.endpoint === undefined,
+      context: (verb, key, conditional) => this.#context(verb, key, conditional),
+      ...access?.copyLimits,
+    });
+    this.capabilities = {
+      conditionalGet: true,
+      serverSideCopy: true,
+      ...this.#writer.capabilities,
+    };
   }
 
   /**
@@ -43,7 +68,7 @@ export class S3Store implements WritableObjectStore {
    * @throws SourceError when the certificates of `source.ca` cannot be used.
    */
   static async open(source: S3Source, access?: S3Access): Promise<S3Store> {
-    return new S3Store(source, await openClient(source, access));
+    return new S3Store(source, await openClient(source, access), access);
   }
 
   async list({ prefix, delimiter, token, limit = 1000, signal }: ListOptions): Promise<ListPage> {
@@ -103,42 +128,32 @@ export class S3Store implements WritableObjectStore {
     return readHead(key, size, output);
   }
 
-  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo> {
-    const context = this.#context('write', key);
-    const command = new this.#sdk.PutObjectCommand({
-      Bucket: this.#bucket,
-      Key: key,
-      Body: body,
-      ContentLength: body.length,
-    });
-    const { ETag } = await this.#send(
-      this.#client.send(command, abortable(signal)),
-      context,
-      signal,
-    );
-    return { key, size: body.length, ...(ETag !== undefined && { etag: ETag }) };
+  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo> {
+    return this.#writer.put(key, body, { signal });
   }
 
-  async copy(from: string, to: string, signal?: AbortSignal): Promise<void> {
-    const source = from.split('/').map(encodeURIComponent).join('/');
-    const command = new this.#sdk.CopyObjectCommand({
-      Bucket: this.#bucket,
-      Key: to,
-      CopySource: `${this.#bucket}/${source}`,
-    });
-    const context = this.#context('copy', from);
-    await this.#send(this.#client.send(command, abortable(signal)), context, signal);
+  putIfAbsent(key: string, body: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo> {
+    return this.#writer.putIfAbsent(key, body, signal);
   }
 
-  async delete(key: string, signal?: AbortSignal): Promise<void> {
-    const context = this.#context('delete', key);
-    const command = new this.#sdk.DeleteObjectCommand({ Bucket: this.#bucket, Key: key });
-    try {
-      await this.#send(this.#client.send(command, abortable(signal)), context, signal);
-    } catch (error) {
-      // S3 says 204 for an absent key, other servers 404.
-      if (!(error instanceof StoreError && error.code === 'NotFound')) throw error;
-    }
+  copy(from: string, to: string, options: CopyOptions = {}): Promise<CopyResult> {
+    return this.#writer.copy(from, to, options);
+  }
+
+  delete(key: string, signal?: AbortSignal): Promise<void> {
+    return this.#writer.delete(key, signal);
+  }
+
+  deleteMany(keys: readonly string[], signal?: AbortSignal): Promise<readonly DeleteFailure[]> {
+    return this.#writer.deleteMany(keys, signal);
+  }
+
+  uploads(prefix: string, signal?: AbortSignal): Promise<readonly UploadInFlight[]> {
+    return this.#writer.uploads(prefix, signal);
+  }
+
+  abortUpload(upload: UploadInFlight, signal?: AbortSignal): Promise<void> {
+    return this.#writer.abortUpload(upload, signal);
   }
 
   close(): Promise<void> {
@@ -151,35 +166,13 @@ export class S3Store implements WritableObjectStore {
     return { verb, key, bucket: this.#bucket, store, anonymous: this.#anonymous, conditional };
   }
 
-  /** Wait for an answer, but never longer than `signal` allows: the SDK's pauses ignore it. */
-  async #send<T>(
+  #send<T>(
     answer: Promise<T>,
     context: RequestContext,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const cleanup = new AbortController();
-    try {
-      if (signal === undefined) return await answer;
-      const aborted = new Promise<never>((_, reject) => {
-        const stop = () => {
-          reject(new Error('The request was aborted.', { cause: signal.reason }));
-        };
-        if (signal.aborted) stop();
-        else signal.addEventListener('abort', stop, { signal: cleanup.signal });
-      });
-      return await Promise.race([answer, aborted]);
-    } catch (error) {
-      if (signal?.aborted !== true) throw s3Failure(error, context);
-      const message = `The request to ${subject(context)} was aborted.`;
-      throw new StoreError('Aborted', message, { cause: error });
-    } finally {
-      cleanup.abort();
-    }
+    return answerOf(answer, context, signal);
   }
-}
-
-function abortable(signal: AbortSignal | undefined) {
-  return signal === undefined ? {} : { abortSignal: signal };
 }
 
 function readHead(

@@ -10,6 +10,7 @@ import { ranges } from './ranges.js';
 import { refusals } from './refusals.js';
 import { transfer } from './transfer.js';
 import { verbs } from './verbs.js';
+import { writing } from './writing.js';
 
 /** The one suite that every store driver passes over every server at hand. */
 export function conformance(target: Target): void {
@@ -40,6 +41,7 @@ export function conformance(target: Target): void {
     });
 
     describe('verbs', () => verbs(context));
+    describe('writing', () => writing(context));
     describe('ranges', () => ranges(context));
     describe('conditions', () => conditions(context));
     describe('listing', () => listing(context));

@@ -19,7 +19,7 @@ export function transfer(context: Context): void {
     await expectFailure(store.head('transfer/large', signal), 'Aborted');
     await expectFailure(store.list({ prefix: 'transfer/', signal }), 'Aborted');
     await expectFailure(store.put('transfer/none', pattern(1), signal), 'Aborted');
-    await expectFailure(store.copy('transfer/small', 'transfer/none', signal), 'Aborted');
+    await expectFailure(store.copy('transfer/small', 'transfer/none', { signal }), 'Aborted');
     await expectFailure(store.delete('transfer/small', signal), 'Aborted');
     await expectFailure(store.head('transfer/none'), 'NotFound');
     expect(await store.head('transfer/small')).toMatchObject({ size: 10 });
