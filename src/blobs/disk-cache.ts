@@ -53,14 +53,16 @@ export interface PartialBlob {
   has(index: number): boolean;
   /**
    * Read a range of parts that are on the disk into `target`, until it is full.
-   * @throws Error when the disk fails; the parts are then to be fetched again
+   * @throws Error when the disk fails, or a part that an earlier run left is not what was written
+   * ({@link has} is false then); the parts are to be fetched again
    */
   read(target: Uint8Array, position: number): Promise<void>;
   /** Keep a whole part; false when the disk does not take it. `bytes` may be reused afterwards. */
   write(index: number, bytes: Uint8Array): Promise<boolean>;
   /**
    * All parts are on the disk, and the caller has found that *the bytes that it wrote or read here*
-   * hash to the digest: make the blob complete. Undefined when the disk does not take it.
+   * hash to the digest: make the blob complete. Undefined when the disk does not take it. Closes it
+   * either way, once reads and writes under way have ended.
    */
   complete(): Promise<CachedBlob | undefined>;
   /** The bytes are wrong, or not wanted any more: remove them. Closes it. */

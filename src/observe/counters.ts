@@ -26,6 +26,18 @@ export const COUNTERS = {
   'blobs.fromRepository': 'blobs found under their own repository',
   'blobs.fromShared': 'blobs found under a shared prefix',
   'blobs.fromOther': 'blobs found under another repository',
+  'cache.hit': 'opens answered by a complete blob of the disk cache',
+  'cache.miss': 'opens for which the disk cache had no complete blob',
+  'cache.bytesRead': 'bytes read from the disk cache, not counting what the kernel reads by itself',
+  'cache.bytesWritten': 'bytes of blobs written to the disk cache',
+  'cache.completed': 'blobs that became complete in the disk cache',
+  'cache.resumed': 'partial blobs of an earlier run that were gone on with',
+  'cache.rehashed': 'blobs of the disk cache hashed again because their file had changed',
+  'cache.damaged': 'files of the disk cache with wrong bytes, removed',
+  'cache.foreign': 'files in the disk cache that were not ours, not used',
+  'cache.evicted': 'blobs thrown out of the disk cache for want of room',
+  'cache.evictedBytes': 'bytes thrown out of the disk cache for want of room',
+  'cache.error': 'failures of the disk behind the cache',
 } as const;
 
 export type CounterName = keyof typeof COUNTERS;

@@ -1,0 +1,197 @@
+import { rename, utimes } from 'node:fs/promises';
+import type { CachedBlob, ContentName, PartialBlob } from '../disk-cache.js';
+import { removeFile } from './evict.js';
+import type { PartialFile } from './partial-file.js';
+import type { Space } from './space.js';
+import type { Trouble } from './trouble.js';
+import type { Counters } from '../../observe/counters.js';
+
+/**
+ * How long after a part was written its hash is taken, in ms: most blobs are complete by then, and
+ * need none.
+ */
+const SEAL_AFTER_MS = 10_000;
+
+/** How long closing waits for hashes, in ms; parts without one are fetched again. */
+const LAST_SEALS_MS = 2000;
+
+export interface OpenPartialOptions {
+  readonly name: ContentName;
+  readonly file: PartialFile;
+  /** Of the file while this process writes it. */
+  readonly path: string;
+  /** Of the file when nobody does. */
+  readonly freePath: string;
+  readonly space: Space;
+  readonly trouble: Trouble;
+  readonly counters: Counters;
+  /** Make the file the complete blob. */
+  publish(partial: OpenPartial): Promise<CachedBlob>;
+  /** It is closed. */
+  closed(): void;
+}
+
+/** A partial blob that this process writes. */
+export class OpenPartial implements PartialBlob {
+  readonly name: ContentName;
+  readonly file: PartialFile;
+  readonly path: string;
+  readonly #options: OpenPartialOptions;
+  readonly #working = new Set<Promise<unknown>>();
+  readonly #sealing: NodeJS.Timeout;
+  #reserved = 0;
+  /** Parts written since the hashes of older ones were last taken. */
+  #fresh = new Set<number>();
+  #older = new Set<number>();
+  #ending: Promise<unknown> | undefined;
+
+  constructor(options: OpenPartialOptions) {
+    this.name = options.name;
+    this.file = options.file;
+    this.path = options.path;
+    this.#options = options;
+    this.#sealing = setInterval(() => void this.#sealOlder(), SEAL_AFTER_MS).unref();
+  }
+
+  get partSize(): number {
+    return this.file.partSize;
+  }
+
+  has(index: number): boolean {
+    return this.#ending === undefined && this.file.has(index);
+  }
+
+  read(target: Uint8Array, position: number): Promise<void> {
+    return this.#work(async () => {
+      await this.file.read(target, position);
+      this.#options.counters.increment('cache.bytesRead', target.length);
+    });
+  }
+
+  async write(index: number, bytes: Uint8Array): Promise<boolean> {
+    const { space, trouble, counters } = this.#options;
+    if (this.#ending !== undefined || !trouble.mayWrite) return false;
+    try {
+      return await this.#work(async () => {
+        if (!(await space.reserve(bytes.length))) {
+          trouble.noRoom();
+          return false;
+        }
+        this.#reserved += bytes.length;
+        await this.file.write(index, bytes);
+        this.#fresh.add(index);
+        counters.increment('cache.bytesWritten', bytes.length);
+        trouble.worked();
+        return true;
+      });
+    } catch (error) {
+      trouble.writeFailed(error);
+      return false;
+    }
+  }
+
+  async complete(): Promise<CachedBlob | undefined> {
+    const { trouble, counters } = this.#options;
+    if (this.#ending !== undefined) return undefined;
+    return this.#end(async () => {
+      if (!this.file.isWhole) {
+        await this.#leave();
+        return undefined;
+      }
+      try {
+        const blob = await this.#options.publish(this);
+        counters.increment('cache.completed');
+        trouble.worked();
+        return blob;
+      } catch (error) {
+        // After a failed fsync nobody knows what is on the disk.
+        trouble.writeFailed(error);
+        await this.#remove();
+        return undefined;
+      } finally {
+        await this.file.close();
+      }
+    });
+  }
+
+  async discard(): Promise<void> {
+    await this.#end(async () => {
+      await this.#remove();
+      await this.file.close();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#end(() => this.#leave());
+  }
+
+  /** Say to other processes that it is being written. */
+  renew(): void {
+    const now = Date.now() / 1000;
+    void utimes(this.path, now, now).catch(() => undefined);
+  }
+
+  /** Let the next one go on with it. */
+  async #leave(): Promise<void> {
+    try {
+      if (this.file.isEmpty) await this.#remove();
+      else {
+        const until = performance.now() + LAST_SEALS_MS;
+        await this.#seal(this.file.unsealed(), () => performance.now() < until);
+        await rename(this.path, this.#options.freePath);
+      }
+    } catch (error) {
+      this.#options.trouble.writeFailed(error);
+    } finally {
+      await this.file.close().catch(() => undefined);
+    }
+  }
+
+  async #remove(): Promise<void> {
+    try {
+      await removeFile(this.path);
+      this.#options.space.release(this.#reserved);
+    } catch (error) {
+      this.#options.trouble.writeFailed(error);
+    }
+  }
+
+  async #sealOlder(): Promise<void> {
+    const older = this.#older;
+    this.#older = this.#fresh;
+    this.#fresh = new Set();
+    // A disk that fails here fails the next write too, which tells.
+    await this.#work(() => this.#seal(older, () => this.#ending === undefined)).catch(
+      () => undefined,
+    );
+  }
+
+  async #seal(indexes: Iterable<number>, goOn: () => boolean): Promise<void> {
+    for (const index of indexes) {
+      if (!goOn()) return;
+      await this.file.seal(index);
+    }
+  }
+
+  /** Run `end` once, after all that is under way. */
+  #end<T>(end: () => Promise<T>): Promise<T | undefined> {
+    if (this.#ending !== undefined) return this.#ending.then(() => undefined);
+    clearInterval(this.#sealing);
+    const ending = Promise.allSettled(this.#working)
+      .then(end)
+      .finally(() => this.#options.closed());
+    this.#ending = ending.catch(() => undefined);
+    return ending;
+  }
+
+  async #work<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#ending !== undefined) throw new Error(`${this.name.digest} was closed.`);
+    const working = work();
+    this.#working.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#working.delete(working);
+    }
+  }
+}

@@ -1,0 +1,225 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { HasherThread } from './hasher-thread.js';
+import { openPlainFile, readFully, writeFully } from './plain-file.js';
+
+/**
+ * The file of a partial blob: the blob's bytes, sparse, then a trailer that says which parts are
+ * there. The trailer follows the bytes so that cutting it off makes the file the plain blob. It
+ * begins with a magic and the size of a part; an entry per part follows: a state, and the part's
+ * SHA-256 once it was taken.
+ *
+ * An entry is written after its part, so the trailer is right whenever the process dies. It may lie
+ * after a loss of power, or when somebody else wrote to the file: so a part that an earlier run left
+ * is used only after it was found to have the hash in its entry, and one without is not used.
+ */
+
+const MAGIC = Buffer.from('LFSPART1', 'latin1');
+const HEADER_BYTES = 16;
+const HASH_BYTES = 32;
+const ENTRY_BYTES = 1 + HASH_BYTES;
+
+/** What is known about a part. The first three are what an entry says. */
+const ABSENT = 0;
+const WRITTEN = 1;
+const HASHED = 2;
+/** Left by an earlier run, with a hash that was not compared yet. */
+const LEFT = 3;
+
+/** Sizes of one partial blob. */
+export interface PartialGeometry {
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** Bytes of a part. */
+  readonly partSize: number;
+}
+
+/** Parts of a blob in a file. */
+export class PartialFile {
+  readonly partSize: number;
+  readonly #file: FileHandle;
+  readonly #size: number;
+  readonly #hasher: HasherThread;
+  readonly #states: Uint8Array;
+  readonly #hashes: Buffer;
+  readonly #checks = new Map<number, Promise<boolean>>();
+
+  private constructor(
+    file: FileHandle,
+    { size, partSize }: PartialGeometry,
+    hasher: HasherThread,
+    entries?: Buffer,
+  ) {
+    const parts = Math.ceil(size / partSize);
+    this.#file = file;
+    this.#size = size;
+    this.partSize = partSize;
+    this.#hasher = hasher;
+    this.#states = new Uint8Array(parts);
+    this.#hashes = Buffer.alloc(parts * HASH_BYTES);
+    for (let index = 0; entries !== undefined && index < parts; index++) {
+      const at = index * ENTRY_BYTES;
+      if (entries[at] !== HASHED) continue;
+      this.#states[index] = LEFT;
+      entries.copy(this.#hashes, index * HASH_BYTES, at + 1, at + ENTRY_BYTES);
+    }
+  }
+
+  /**
+   * Make a new file at `path`, without parts.
+   * @throws system errors; EEXIST when there is one
+   */
+  static async create(path: string, geometry: PartialGeometry, hasher: HasherThread) {
+    const file = await open(path, 'wx+', 0o600);
+    try {
+      await file.truncate(geometry.size + trailerBytes(geometry));
+      await writeFully(file, header(geometry), geometry.size);
+      return new PartialFile(file, geometry, hasher);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Open what an earlier run left; undefined when it is worth nothing.
+   * @throws system errors
+   */
+  static async adopt(path: string, geometry: PartialGeometry, hasher: HasherThread) {
+    const found = await openPlainFile(path, { writable: true });
+    if (typeof found === 'string') return undefined;
+    const { file, stat } = found;
+    try {
+      const trailer = Buffer.alloc(trailerBytes(geometry));
+      if (Number(stat.size) === geometry.size + trailer.length) {
+        await readFully(file, trailer, geometry.size);
+        if (trailer.subarray(0, HEADER_BYTES).equals(header(geometry))) {
+          return new PartialFile(file, geometry, hasher, trailer.subarray(HEADER_BYTES));
+        }
+      }
+      await file.close();
+      return undefined;
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Parts of the blob. */
+  get parts(): number {
+    return this.#states.length;
+  }
+
+  /** Whether a part is there, or was left by an earlier run and may well be right. */
+  has(index: number): boolean {
+    return (this.#states[index] ?? ABSENT) !== ABSENT;
+  }
+
+  get isEmpty(): boolean {
+    return this.#states.every((state) => state === ABSENT);
+  }
+
+  /** Whether every part was written, or read and found right, in this run. */
+  get isWhole(): boolean {
+    return this.#states.every((state) => state === WRITTEN || state === HASHED);
+  }
+
+  /** @throws Error when a part is not there or was damaged, and system errors */
+  async read(target: Uint8Array, position: number): Promise<void> {
+    const end = position + target.length;
+    for (let index = Math.floor(position / this.partSize); index * this.partSize < end; index++) {
+      if (!(await this.#isGood(index))) throw new Error(`Part ${index} is not in the cache.`);
+    }
+    await readFully(this.#file, target, position);
+  }
+
+  /** @throws system errors */
+  async write(index: number, bytes: Uint8Array): Promise<void> {
+    await writeFully(this.#file, bytes, index * this.partSize);
+    await this.#enter(index, WRITTEN);
+  }
+
+  /**
+   * Take the hash of a part, so that a later run may use it.
+   * @throws system errors
+   */
+  async seal(index: number): Promise<void> {
+    if (this.#states[index] !== WRITTEN) return;
+    const hash = await this.#hash(index);
+    if (hash === undefined) return;
+    hash.copy(this.#hashes, index * HASH_BYTES);
+    await this.#enter(index, HASHED);
+  }
+
+  /** Indexes of parts that a later run could not use. */
+  unsealed(): number[] {
+    return [...this.#states.keys()].filter((index) => this.#states[index] === WRITTEN);
+  }
+
+  /**
+   * Make the file the plain blob, on the disk for good. It is no partial file afterwards.
+   * @throws system errors
+   */
+  async finish(): Promise<void> {
+    await this.#file.truncate(this.#size);
+    await this.#file.chmod(0o400);
+    await this.#file.sync();
+  }
+
+  /** What stat(2) tells about it. */
+  stat() {
+    return this.#file.stat({ bigint: true });
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async #isGood(index: number): Promise<boolean> {
+    const state = this.#states[index] ?? ABSENT;
+    if (state !== LEFT) return state !== ABSENT;
+    let check = this.#checks.get(index);
+    if (check === undefined) {
+      check = this.#check(index).finally(() => this.#checks.delete(index));
+      this.#checks.set(index, check);
+    }
+    return check;
+  }
+
+  async #check(index: number): Promise<boolean> {
+    const hash = await this.#hash(index);
+    const at = index * HASH_BYTES;
+    const right = hash?.equals(this.#hashes.subarray(at, at + HASH_BYTES)) === true;
+    if (this.#states[index] === LEFT) this.#states[index] = right ? HASHED : ABSENT;
+    return this.has(index);
+  }
+
+  async #hash(index: number): Promise<Buffer | undefined> {
+    const offset = index * this.partSize;
+    const digest = await this.#hasher.hash({
+      fd: this.#file.fd,
+      algorithm: 'sha256',
+      offset,
+      length: Math.min(this.partSize, this.#size - offset),
+    });
+    return digest && Buffer.from(digest.slice('sha256:'.length), 'hex');
+  }
+
+  async #enter(index: number, state: number): Promise<void> {
+    const entry = Buffer.alloc(ENTRY_BYTES);
+    entry[0] = state;
+    if (state === HASHED) this.#hashes.copy(entry, 1, index * HASH_BYTES, (index + 1) * HASH_BYTES);
+    await writeFully(this.#file, entry, this.#size + HEADER_BYTES + index * ENTRY_BYTES);
+    this.#states[index] = state;
+  }
+}
+
+function trailerBytes({ size, partSize }: PartialGeometry): number {
+  return HEADER_BYTES + Math.ceil(size / partSize) * ENTRY_BYTES;
+}
+
+function header({ partSize }: PartialGeometry): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  MAGIC.copy(bytes);
+  bytes.writeUInt32LE(partSize, MAGIC.length);
+  return bytes;
+}

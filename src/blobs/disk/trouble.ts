@@ -1,0 +1,109 @@
+import type { Counters } from '../../observe/counters.js';
+import type { Log } from '../../observe/log.js';
+import { errnoOf } from './errors.js';
+
+/** How long nothing is written after the disk refused, in ms. */
+const PAUSE_MS = 15_000;
+
+/** What a person is told about an errno. */
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'its quota is used up',
+  EROFS: 'its disk is read-only',
+  EIO: 'its disk reports an error, see the kernel log',
+  ENOENT: 'it is gone',
+  ESTALE: 'it is gone',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EMFILE: 'the process has no file descriptors left',
+  ENFILE: 'the system has no file descriptors left',
+};
+
+/**
+ * A disk that fails makes reading slower and nothing else: each kind of failure is logged once until
+ * writing works again, all are counted, and writing pauses so that not every part fails anew.
+ */
+export class Trouble {
+  readonly #directory: string;
+  readonly #log: Log;
+  readonly #counters: Counters;
+  readonly #told = new Set<string>();
+  #pausedUntil = 0;
+  #reason: string | undefined;
+
+  constructor(options: { directory: string; log: Log; counters: Counters }) {
+    this.#directory = options.directory;
+    this.#log = options.log;
+    this.#counters = options.counters;
+  }
+
+  /** Whether writing is worth trying now. */
+  get mayWrite(): boolean {
+    return performance.now() >= this.#pausedUntil;
+  }
+
+  /** Why nothing is written at the moment, for `status`. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  /** A blob could not be read: it is a miss. */
+  readFailed(error: unknown): void {
+    this.#counters.increment('cache.error');
+    const errno = errnoOf(error) ?? 'unknown';
+    this.#tell(
+      `read ${errno}`,
+      error,
+      `The cache ${this.#directory} cannot be read (${explain(error)}); blobs come from the store.`,
+    );
+  }
+
+  /** Something could not be written: nothing is for a while. */
+  writeFailed(error: unknown): void {
+    this.#counters.increment('cache.error');
+    this.#pause(explain(error));
+    const errno = errnoOf(error) ?? 'unknown';
+    this.#tell(
+      `write ${errno}`,
+      error,
+      `The cache ${this.#directory} takes nothing more for now: ${explain(error)}. It is tried again later.`,
+    );
+  }
+
+  /** Nothing can be thrown out to make room: nothing is written for a while. */
+  noRoom(): void {
+    this.#pause('it is full, and all of it in use');
+    this.#tell(
+      'room',
+      undefined,
+      `The cache ${this.#directory} takes nothing more for now: it is full, and all that could be thrown out is in use. See --cache-size and --cache-min-free.`,
+    );
+  }
+
+  /** Something was written. */
+  worked(): void {
+    if (this.#reason === undefined) return;
+    this.#reason = undefined;
+    this.#pausedUntil = 0;
+    this.#told.clear();
+    this.#log.info({}, `The cache ${this.#directory} is written to again.`);
+  }
+
+  #pause(reason: string): void {
+    this.#reason = reason;
+    this.#pausedUntil = performance.now() + PAUSE_MS;
+  }
+
+  #tell(kind: string, error: unknown, message: string): void {
+    if (this.#told.has(kind)) return;
+    this.#told.add(kind);
+    this.#log.warn(error === undefined ? {} : { error }, message);
+  }
+}
+
+function explain(error: unknown): string {
+  const errno = errnoOf(error);
+  const known = EXPLANATIONS[errno ?? ''];
+  if (known !== undefined) return known;
+  return error instanceof Error ? error.message : String(error);
+}
