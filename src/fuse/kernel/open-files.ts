@@ -1,6 +1,8 @@
 import { ErrnoError, type FileSystem, type InodeNumber } from '../../tree/file-system.js';
 import { PageTrust, type PagesOfHandle } from '../page-trust.js';
 import type { KernelInodes } from './kernel-inodes.js';
+import { isSlotHandle } from './open-slots.js';
+import { SharedFiles } from './shared-files.js';
 
 interface OpenHandle {
   readonly ino: InodeNumber;
@@ -16,12 +18,17 @@ export interface OpenedFile {
   readonly keepPages: boolean;
 }
 
-/** The open files of one mount; the kernel has one set of pages per inode. */
+/**
+ * The open files of one mount; the kernel has one set of pages per inode. A file that never changes,
+ * all of whose bytes are known to be right and so are all pages that the kernel may have of it, is
+ * shared with the serving threads: each of its opens is answered alike.
+ */
 export class OpenFiles {
   readonly #fileSystem: FileSystem;
   readonly #inodes: KernelInodes;
   readonly #trust = new PageTrust<InodeNumber>();
   readonly #handles = new Map<number, OpenHandle>();
+  readonly #shared = new SharedFiles<OpenHandle>((open) => this.#close(open));
   #lastHandle = 0;
 
   constructor(fileSystem: FileSystem, inodes: KernelInodes) {
@@ -29,12 +36,27 @@ export class OpenFiles {
     this.#inodes = inodes;
   }
 
+  /** What the serving threads need for `OpenSlots`. */
+  get sharedCells(): Int32Array<SharedArrayBuffer> {
+    return this.#shared.cells;
+  }
+
   /** @throws ErrnoError */
   async open(ino: InodeNumber): Promise<OpenedFile> {
+    const shared = this.#shared.open(ino);
+    if (shared !== undefined) return { handle: shared, keepPages: true };
     const { handle: file, verified } = await this.#fileSystem.open(ino);
     const pages = this.#trust.opened(ino, ino, verified, this.#inodes.firstOpen(ino));
+    const open = { ino, file, pages };
+    if (!verified) {
+      // From now on there may be pages that nobody can vouch for.
+      this.#shared.retire(ino);
+    } else if (pages.keep && this.#inodes.attributeTimeout(ino) === Infinity) {
+      const published = this.#shared.publish(ino, open);
+      if (published !== undefined) return { handle: published, keepPages: true };
+    }
     const handle = ++this.#lastHandle;
-    this.#handles.set(handle, { ino, file, pages });
+    this.#handles.set(handle, open);
     return { handle, keepPages: pages.keep };
   }
 
@@ -47,28 +69,36 @@ export class OpenFiles {
 
   /** @throws ErrnoError `EBADF` for an unknown handle */
   release(handle: number): void {
-    const { file, pages } = this.#handle(handle);
+    if (this.#shared.release(handle)) return;
+    const open = this.#handle(handle);
     this.#handles.delete(handle);
-    let verified = false;
-    try {
-      ({ verified } = this.#fileSystem.release(file));
-    } finally {
-      this.#trust.released(pages, verified);
-    }
+    this.#close(open);
   }
 
   /** The kernel has forgotten this inode, and with it its pages. */
   forget(ino: InodeNumber): void {
+    this.#shared.retire(ino);
     this.#trust.forget(ino);
   }
 
   /** Release all that is open: the kernel sends no RELEASE when it ends a mount by force. */
   releaseAll(): void {
     for (const handle of [...this.#handles.keys()]) this.release(handle);
+    this.#shared.closeAll();
+  }
+
+  #close({ ino, file, pages }: OpenHandle): void {
+    let verified = false;
+    try {
+      ({ verified } = this.#fileSystem.release(file));
+    } finally {
+      this.#trust.released(pages, verified);
+      if (!verified) this.#shared.retire(ino);
+    }
   }
 
   #handle(handle: number): OpenHandle {
-    const open = this.#handles.get(handle);
+    const open = isSlotHandle(handle) ? this.#shared.get(handle) : this.#handles.get(handle);
     if (open === undefined) throw new ErrnoError('EBADF', `There is no open file ${handle}.`);
     return open;
   }

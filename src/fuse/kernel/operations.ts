@@ -73,6 +73,11 @@ export class Operations {
     this.#publisher = new NamePublisher(fileSystem, options);
   }
 
+  /** Files that threads may open by themselves, see `OpenSlots`. */
+  get sharedOpens(): Int32Array<SharedArrayBuffer> {
+    return this.#files.sharedCells;
+  }
+
   /** Begin to serve a request. */
   handle(request: Request): void {
     const { body } = request;

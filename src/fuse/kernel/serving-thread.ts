@@ -1,11 +1,12 @@
-import { readSync, writeSync } from 'node:fs';
+import { constants as fsConstants, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 import { NameTable } from './known-names.js';
-import { Opcode, REQUEST_BUFFER_SIZE, Size } from './protocol.js';
+import { OpenSlots } from './open-slots.js';
+import { Opcode, OpenFlag, REQUEST_BUFFER_SIZE, Size } from './protocol.js';
 import { isRefusable, refusal } from './refusals.js';
-import { encodeStatus } from './replies.js';
+import { encodeStatus, writeWide } from './replies.js';
 import { countRequest } from './request-counts.js';
 import { decodeHeader, decodeRequest, ProtocolError, type Request } from './requests.js';
 import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
@@ -13,8 +14,8 @@ import { RING_CAPACITY, ToldRing } from './told-ring.js';
 
 /**
  * A thread that does nothing but read requests, one at a time, from the kernel. What depends on
- * nothing it answers itself, and lookups of names that the main thread has published; the rest goes
- * to the main thread, which answers on the same device.
+ * nothing it answers itself, and lookups of names and opens of files that the main thread has
+ * published; the rest goes to the main thread, which answers on the same device.
  *
  * It blocks in read(2), so it looks for news of the main thread before each request, and ends when
  * the mount does.
@@ -29,16 +30,30 @@ const MOUNT_POLL_MS = 1;
  */
 const AGAIN: ReadonlySet<string> = new Set(['EINTR', 'EAGAIN', 'ENOENT']);
 
-const { fd, stop, news, told, counts } = workerData as ThreadData;
+const { fd, stop, news, told, counts, opens } = workerData as ThreadData;
 const buffer = Buffer.allocUnsafeSlow(REQUEST_BUFFER_SIZE);
 
 const ring = new ToldRing(told);
+const slots = new OpenSlots(opens);
 const tables = new Map<number, NameTable>();
 let newsSeen = 0;
 
 /** Answer to a lookup; the header's length and error never change. */
 const entryReply = Buffer.alloc(Size.OUT_HEADER + Size.ENTRY_OUT);
 entryReply.writeUInt32LE(entryReply.byteLength, 0);
+
+/** Answer to an open of a file whose pages may all stay. */
+const openReply = Buffer.alloc(Size.OUT_HEADER + Size.OPEN_OUT);
+openReply.writeUInt32LE(openReply.byteLength, 0);
+openReply.writeUInt32LE(OpenFlag.KEEP_CACHE, Size.OUT_HEADER + 8);
+
+/** Answer to the close of such a file. */
+const doneReply = Buffer.alloc(Size.OUT_HEADER);
+doneReply.writeUInt32LE(doneReply.byteLength, 0);
+
+/** Where `fuse_open_in` has the flags, and `fuse_release_in` the handle. */
+const BODY = Size.IN_HEADER;
+const WRITING = fsConstants.O_WRONLY | fsConstants.O_RDWR;
 
 function readNews(): void {
   const latest = Atomics.load(news, 0);
@@ -53,12 +68,23 @@ function readNews(): void {
   }
 }
 
-/** Answer a lookup of a name that was published; false if the tree must be asked. */
-function answerLookup(request: Buffer): boolean {
-  if (request.byteLength <= Size.IN_HEADER || request.readUInt32LE(4) !== Opcode.LOOKUP) {
-    return false;
+/** Answer what the main thread has published; false if it must be asked. */
+function answerKnown(request: Buffer): boolean {
+  const length = request.byteLength;
+  if (length <= Size.IN_HEADER || request.readUInt32LE(0) !== length) return false;
+  switch (request.readUInt32LE(4)) {
+    case Opcode.LOOKUP:
+      return answerLookup(request);
+    case Opcode.OPEN:
+      return length >= BODY + Size.OPEN_IN && answerOpen(request);
+    case Opcode.RELEASE:
+      return length >= BODY + Size.RELEASE_IN && answerRelease(request);
+    default:
+      return false;
   }
-  if (request.readUInt32LE(0) !== request.byteLength) return false;
+}
+
+function answerLookup(request: Buffer): boolean {
   const table = tables.get(request.readUInt32LE(16) + request.readUInt32LE(20) * 2 ** 32);
   if (table?.isValid !== true) return false;
   // The name ends in NUL, which is the last byte.
@@ -68,6 +94,29 @@ function answerLookup(request: Buffer): boolean {
   table.copyReply(index, entryReply, Size.OUT_HEADER);
   if (!write(entryReply)) ring.push(table.id, ~index);
   if (ring.length === RING_CAPACITY / 2) post({ kind: 'told' });
+  return true;
+}
+
+function answerOpen(request: Buffer): boolean {
+  if ((request.readUInt32LE(BODY) & WRITING) !== 0) return false;
+  const handle = slots.enter(request.readUInt32LE(16), request.readUInt32LE(20));
+  if (handle === undefined) return false;
+  let isOpen = false;
+  try {
+    request.copy(openReply, 8, 8, Size.OUT_HEADER);
+    writeWide(openReply, handle, Size.OUT_HEADER);
+    isOpen = write(openReply);
+  } finally {
+    if (!isOpen) slots.leave(handle);
+  }
+  return true;
+}
+
+function answerRelease(request: Buffer): boolean {
+  const handle = request.readUInt32LE(BODY) + request.readUInt32LE(BODY + 4) * 2 ** 32;
+  if (!slots.leave(handle)) return false;
+  request.copy(doneReply, 8, 8, Size.OUT_HEADER);
+  write(doneReply);
   return true;
 }
 
@@ -135,7 +184,7 @@ for (let bytes = receive(); bytes !== undefined; bytes = receive()) {
   try {
     if (bytes.byteLength >= Size.IN_HEADER) countRequest(counts, bytes.readUInt32LE(4));
     readNews();
-    if (!answerLookup(bytes)) handle(bytes);
+    if (!answerKnown(bytes)) handle(bytes);
   } catch (error) {
     fail(bytes, error);
   }

@@ -104,6 +104,7 @@ export class Session {
       news: this.#news,
       told,
       counts,
+      opens: this.#operations.sharedOpens,
     };
     const thread = new Worker(new URL('./serving-thread.js', import.meta.url), { workerData });
     // Rings and counts stay: what a thread that failed has told is told.

@@ -13,6 +13,8 @@ export interface ThreadData {
   readonly told: Int32Array<SharedArrayBuffer>;
   /** What the thread has read from the kernel. */
   readonly counts: RequestCounts;
+  /** Files that the thread may open by itself, see `OpenSlots`. */
+  readonly opens: Int32Array<SharedArrayBuffer>;
 }
 
 /** What the main thread says to a serving thread. */
