@@ -57,7 +57,10 @@ export interface PartialBlob {
    * ({@link has} is false then); the parts are to be fetched again
    */
   read(target: Uint8Array, position: number): Promise<void>;
-  /** Keep a whole part; false when the disk does not take it. `bytes` may be reused afterwards. */
+  /**
+   * Keep one whole part, or several that follow one another in `bytes`; false when the disk does not
+   * take them. `bytes` may be reused afterwards.
+   */
   write(index: number, bytes: Uint8Array): Promise<boolean>;
   /**
    * All parts are on the disk, and the caller has found that *the bytes that it wrote or read here*

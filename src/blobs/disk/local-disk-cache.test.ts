@@ -220,6 +220,21 @@ describe('a partial blob', () => {
     expect(await partialFiles(directory, CONTENT.name)).toEqual([]);
   });
 
+  it('takes several parts at once', async () => {
+    const { cache } = await openTestCache(await newCacheDirectory());
+    const partial = await cache.openPartial(CONTENT.name);
+    await partial?.write(1, CONTENT.bytes.subarray(TEST_PART));
+    expect([0, 1, 2].map((index) => partial?.has(index))).toEqual([false, true, true]);
+    await partial?.close();
+    const resumed = await cache.openPartial(CONTENT.name);
+    const rest = Buffer.alloc(CONTENT.name.size - TEST_PART);
+    await resumed?.read(rest, TEST_PART);
+    expect(rest.equals(CONTENT.bytes.subarray(TEST_PART))).toBe(true);
+    await resumed?.write(0, CONTENT.bytes.subarray(0, TEST_PART));
+    (await resumed?.complete())?.close();
+    expect((await readCached(cache, CONTENT.name))?.equals(CONTENT.bytes)).toBe(true);
+  });
+
   it('is not made complete with a part that an earlier run left and nobody has read', async () => {
     const directory = await newCacheDirectory();
     const first = await openTestCache(directory);

@@ -5,7 +5,6 @@ import { type Digest, digestParts } from '../../oci/digest.js';
 import { isHashSupported } from '../../oci/hash.js';
 import { withinDeadline } from '../deadline.js';
 import type { CachedBlob, ContentName, DiskCache, PartialBlob } from '../disk-cache.js';
-import { PART_SIZE } from '../parts.js';
 import { claimPartial } from './claim.js';
 import { CompleteBlobs } from './complete-blobs.js';
 import { CacheDirectory, syncDirectory } from './directory.js';
@@ -26,7 +25,7 @@ export interface DiskCacheOptions {
   readonly maxBytes: number;
   /** Bytes that it leaves free there. */
   readonly minFreeBytes: number;
-  /** Bytes in a part of a partial blob; default {@link PART_SIZE}. */
+  /** Bytes in a part of a partial blob; default 1 MiB. */
   readonly partSize?: number;
   readonly log: Log;
   readonly counters: Counters;
@@ -45,6 +44,9 @@ export interface DiskCacheStatus {
   /** Why nothing is written at the moment, when nothing is. */
   readonly trouble?: string;
 }
+
+/** Bytes in a part: what a reader that stops loses at most, and the reader after it fetches again. */
+const PART_SIZE = 1024 * 1024;
 
 /** How long looking a blob up may take, in ms: then it is a miss, and a hash under way goes on. */
 const LOOKUP_MS = 5000;

@@ -78,8 +78,8 @@ export class OpenPartial implements PartialBlob {
           return false;
         }
         this.#reserved += bytes.length;
-        await this.file.write(index, bytes);
-        this.#fresh.add(index);
+        const end = await this.file.write(index, bytes);
+        for (let part = index; part < end; part++) this.#fresh.add(part);
         counters.increment('cache.bytesWritten', bytes.length);
         trouble.worked();
         return true;

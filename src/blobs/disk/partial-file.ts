@@ -132,10 +132,16 @@ export class PartialFile {
     await readFully(this.#file, target, position);
   }
 
-  /** @throws system errors */
-  async write(index: number, bytes: Uint8Array): Promise<void> {
+  /**
+   * Write whole parts, the first of them `index`.
+   * @returns the index after the last one
+   * @throws system errors
+   */
+  async write(index: number, bytes: Uint8Array): Promise<number> {
     await writeFully(this.#file, bytes, index * this.partSize);
-    await this.#enter(index, WRITTEN);
+    const end = index + Math.ceil(bytes.length / this.partSize);
+    await this.#enter(index, end, WRITTEN);
+    return end;
   }
 
   /**
@@ -147,7 +153,7 @@ export class PartialFile {
     const hash = await this.#hash(index);
     if (hash === undefined) return;
     hash.copy(this.#hashes, index * HASH_BYTES);
-    await this.#enter(index, HASHED);
+    await this.#enter(index, index + 1, HASHED);
   }
 
   /** Indexes of parts that a later run could not use. */
@@ -204,12 +210,17 @@ export class PartialFile {
     return digest && Buffer.from(digest.slice('sha256:'.length), 'hex');
   }
 
-  async #enter(index: number, state: number): Promise<void> {
-    const entry = Buffer.alloc(ENTRY_BYTES);
-    entry[0] = state;
-    if (state === HASHED) this.#hashes.copy(entry, 1, index * HASH_BYTES, (index + 1) * HASH_BYTES);
-    await writeFully(this.#file, entry, this.#size + HEADER_BYTES + index * ENTRY_BYTES);
-    this.#states[index] = state;
+  /** Write the entries of parts from `index` to before `end`. */
+  async #enter(index: number, end: number, state: number): Promise<void> {
+    const entries = Buffer.alloc((end - index) * ENTRY_BYTES);
+    for (let part = index; part < end; part++) {
+      const at = (part - index) * ENTRY_BYTES;
+      entries[at] = state;
+      if (state !== HASHED) continue;
+      this.#hashes.copy(entries, at + 1, part * HASH_BYTES, (part + 1) * HASH_BYTES);
+    }
+    await writeFully(this.#file, entries, this.#size + HEADER_BYTES + index * ENTRY_BYTES);
+    this.#states.fill(state, index, end);
   }
 }
 
