@@ -11,13 +11,21 @@ const LOOKUPS_BEFORE = 8;
 /** Entries published at once, in all directories: about 25 MB. */
 const MAX_ENTRIES = 100_000;
 
-/** For how long a thread may still tell of an entry that was withdrawn, in ms: far too long. */
-const RETIRED_FOR = 60_000;
+/**
+ * For how long a thread may still tell of an entry that was withdrawn: far too long. Counted in
+ * seconds of this thread's own, so that a process that is stopped for a while counts none of them.
+ */
+const RETIRED_SECONDS = 5;
 
 interface Published {
   /** See `FileSystem.inHand`. */
   readonly version: unknown;
   readonly known: KnownNames;
+}
+
+/** Withdrawn names that threads may still tell of, and that may be published once more. */
+interface Retired extends Published {
+  readonly timer: NodeJS.Timeout;
 }
 
 interface Told {
@@ -44,7 +52,8 @@ export class NamePublisher {
   readonly #publishing = new Set<InodeNumber>();
   /** What threads may tell of, by the id of the names. */
   readonly #entries = new Map<number, { parent: number; entries: readonly DirectoryEntry[] }>();
-  readonly #retiring = new Set<NodeJS.Timeout>();
+  /** By the id of the names. */
+  readonly #retired = new Map<number, Retired>();
   #lastId = 0;
 
   constructor(fileSystem: FileSystem, options: NamePublisherOptions) {
@@ -53,7 +62,7 @@ export class NamePublisher {
     this.#published = new LRUCache({
       maxSize: MAX_ENTRIES,
       sizeCalculation: ({ known }) => known.offsets.length,
-      dispose: ({ known }, parent) => this.#retire(known.id, parent),
+      dispose: (published) => this.#retire(published),
     });
   }
 
@@ -68,6 +77,13 @@ export class NamePublisher {
     if (published !== undefined && published.version === inHand.version) {
       // A name that is not there, or one whose time was over.
       published.known.validUntil[0] = sharedNow() + inHand.freshFor;
+      return;
+    }
+    const retired = this.#retiredOf(parent, inHand.version);
+    if (retired !== undefined) {
+      this.#retired.delete(retired.known.id);
+      clearInterval(retired.timer);
+      this.#publishAs(retired, inHand.freshFor);
       return;
     }
     this.#publishing.add(parent);
@@ -97,7 +113,8 @@ export class NamePublisher {
 
   close(): void {
     this.#published.clear();
-    for (const timer of this.#retiring) clearTimeout(timer);
+    for (const { timer } of this.#retired.values()) clearInterval(timer);
+    this.#retired.clear();
     this.#entries.clear();
   }
 
@@ -107,22 +124,38 @@ export class NamePublisher {
     const inHand = this.#fileSystem.inHand(parent);
     if (inHand === undefined || inHand.version !== before?.version) return;
     if (entries.length >= MAX_ENTRIES) return;
-    const { owner, publish } = this.#options;
+    const { owner } = this.#options;
     const known = encodeNames(++this.#lastId, parent, entries, inHand.timeouts, owner);
-    known.validUntil[0] = sharedNow() + inHand.freshFor;
     this.#entries.set(known.id, { parent, entries });
-    this.#published.set(parent, { version: inHand.version, known });
-    publish(known);
-    this.#lookups.delete(parent);
+    this.#publishAs({ version: inHand.version, known }, inHand.freshFor);
   }
 
-  #retire(id: number, parent: InodeNumber): void {
-    this.#options.withdraw(parent);
-    const timer = setTimeout(() => {
-      this.#retiring.delete(timer);
-      this.#entries.delete(id);
-    }, RETIRED_FOR);
+  #publishAs({ version, known }: Published, freshFor: number): void {
+    known.validUntil[0] = sharedNow() + freshFor;
+    this.#published.set(known.parent, { version, known });
+    this.#options.publish(known);
+    this.#lookups.delete(known.parent);
+  }
+
+  /** Names that were withdrawn a moment ago and are still true. */
+  #retiredOf(parent: InodeNumber, version: unknown): Retired | undefined {
+    for (const retired of this.#retired.values()) {
+      if (retired.known.parent === parent && retired.version === version) return retired;
+    }
+    return undefined;
+  }
+
+  #retire({ version, known }: Published): void {
+    this.#options.withdraw(known.parent);
+    let seconds = RETIRED_SECONDS;
+    const timer = setInterval(() => {
+      seconds -= 1;
+      if (seconds > 0) return;
+      clearInterval(timer);
+      this.#retired.delete(known.id);
+      this.#entries.delete(known.id);
+    }, 1000);
     timer.unref();
-    this.#retiring.add(timer);
+    this.#retired.set(known.id, { version, known, timer });
   }
 }
