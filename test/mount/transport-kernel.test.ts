@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { readMountTable, topMount } from '../../src/fuse/mount-table.js';
 import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-mount.js';
-import { Reader } from './support/reader.js';
 
 /** What only the transport `kernel` does. */
 
@@ -14,92 +12,10 @@ const files = { '/dir/file': { content: Buffer.from('text') } };
 const kernel = { transport: 'kernel' } as const;
 
 const cat = async (path: string): Promise<string> => (await run('cat', [path])).stdout;
-const mountedOn = async (path: string) => topMount(await readMountTable(), path);
-const threadsOf = async (pid: number | undefined) =>
-  (await readdir(`/proc/${pid ?? 0}/task`)).length;
 const forgetCaches = () => run('sh', ['-c', 'echo 2 >/proc/sys/vm/drop_caches']);
 
 beforeAll(compileDaemon);
 afterEach(disposeMounts);
-
-describe('the end leaves no mount, no thread and no process', () => {
-  const ROUNDS = 20;
-
-  /** One way to end a mount; answers once the daemon should be gone or have no mount any more. */
-  const ways: Record<string, (mount: MemoryMount) => Promise<unknown>> = {
-    unmount: (mount) => mount.unmount(),
-    umount: async (mount) => {
-      await run('umount', [mount.directory]);
-      await mount.waitForEnd();
-    },
-    'umount -l while a file is open': async (mount) => {
-      const reader = await Reader.open(mount.path('dir/file'));
-      await run('umount', ['-l', mount.directory]);
-      expect(await reader.read()).toBe('text');
-      await reader.close();
-      await mount.waitForEnd();
-    },
-  };
-
-  test.each(Object.entries(ways))('%s, time and again in one process', async (_, end) => {
-    const mount = await MemoryMount.startDaemon();
-    await mount.put('/dir/file', files['/dir/file']);
-    const before = await threadsOf(mount.daemon.pid);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      await mount.mount(kernel);
-      expect(await cat(mount.path('dir/file'))).toBe('text');
-      await end(mount);
-      expect(await mountedOn(mount.directory)).toBeUndefined();
-    }
-    expect(await threadsOf(mount.daemon.pid)).toBe(before);
-    const { owed, errors } = await mount.report();
-    expect(owed).toEqual({ references: 0, handles: 0 });
-    expect(errors).toEqual([]);
-    expect(await openDevices(mount)).toBe(0);
-  });
-
-  test.each([
-    ['exit', 7],
-    ['crash', 1],
-  ] as const)('%s of the process while it is mounted and in use', async (how, code) => {
-    for (let round = 0; round < ROUNDS / 4; round += 1) {
-      const mount = await MemoryMount.start(
-        { ...files, '/slow': { content: Buffer.from('slow'), readDelay: 60_000 } },
-        kernel,
-      );
-      const slow = cat(mount.path('slow')).catch((error: unknown) => String(error));
-      await expect.poll(async () => (await mount.report()).calls['read']).toBe(1);
-      expect(await mount.leave(how)).toBe(code);
-      expect(await slow).toMatch(/abort|not connected|Input\/output/i);
-      expect(await mountedOn(mount.directory)).toBeUndefined();
-    }
-  });
-
-  test('SIGKILL: readers in the middle fail, and nobody hangs', async () => {
-    for (let round = 0; round < ROUNDS / 4; round += 1) {
-      const mount = await MemoryMount.start(
-        { '/slow': { content: Buffer.from('slow'), readDelay: 60_000 } },
-        kernel,
-      );
-      const slow = cat(mount.path('slow')).catch((error: unknown) => String(error));
-      await expect.poll(async () => (await mount.report()).calls['read']).toBe(1);
-      await mount.kill();
-      expect(await slow).toMatch(/abort|not connected|Input\/output/i);
-      await mount.dispose();
-    }
-  });
-
-  test('a mount that is refused', async () => {
-    const mount = await MemoryMount.startDaemon({ env: { PATH: '/nonexistent' } });
-    await mount.report();
-    const before = await threadsOf(mount.daemon.pid);
-    for (let round = 0; round < 3; round += 1) {
-      await expect(mount.mount(kernel)).rejects.toThrow(/program "mount" is not installed/);
-    }
-    expect(await threadsOf(mount.daemon.pid)).toBe(before);
-    expect(await openDevices(mount)).toBe(0);
-  });
-});
 
 describe('references', () => {
   test('are those of lookups and listings, and all come back', async () => {
@@ -246,12 +162,3 @@ test('sequential reads are of 1 MiB', async () => {
   // The first one or two are shorter, as the kernel's read-ahead begins.
   expect((await mount.report()).calls['read']).toBeLessThanOrEqual(16 + 6);
 });
-
-/** Descriptors of the daemon that are FUSE devices. */
-async function openDevices(mount: MemoryMount): Promise<number> {
-  const directory = `/proc/${mount.daemon.pid ?? 0}/fdinfo`;
-  const infos = await Promise.all(
-    (await readdir(directory)).map((fd) => readFile(`${directory}/${fd}`, 'utf8').catch(() => '')),
-  );
-  return infos.filter((info) => info.includes('fuse_connection')).length;
-}
