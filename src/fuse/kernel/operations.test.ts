@@ -16,6 +16,7 @@ let fileSystem: MemoryFileSystem;
 let operations: Operations;
 let answers: { unique: number; reply: Buffer }[];
 let isTaken: boolean;
+let news: object[];
 let lastUnique: number;
 
 beforeEach(() => {
@@ -23,6 +24,7 @@ beforeEach(() => {
   fileSystem.put('/d/file', { content: Buffer.from('text') });
   answers = [];
   isTaken = true;
+  news = [];
   lastUnique = 0;
   operations = new Operations(fileSystem, {
     owner: { uid: 0, gid: 0 },
@@ -32,8 +34,8 @@ beforeEach(() => {
       answers.push({ unique: low, reply: Buffer.concat(chunks) });
       return isTaken;
     },
-    publish: () => undefined,
-    withdraw: () => undefined,
+    publish: ({ id, parent }) => news.push({ publish: id, parent }),
+    withdraw: (parent) => news.push({ withdraw: parent }),
   });
 });
 
@@ -107,6 +109,47 @@ describe('pages', () => {
     const { handle } = await open(ino);
     await ask(ino, { kind: 'release', handle });
     expect((await open(ino)).keep).toBe(false);
+  });
+});
+
+describe('names of a directory where lookups come thick and fast', () => {
+  const lookUpOften = async () => {
+    await ask(ROOT_INODE, { kind: 'lookup', name: 'd' });
+    for (let count = 0; count < 8; count += 1) {
+      await ask(DIRECTORY, { kind: 'lookup', name: 'file' });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const forget = () =>
+    operations.handle(
+      requestOf(0, { kind: 'forget', forgets: [{ nodeid: DIRECTORY, count: 2 ** 32 }] }),
+    );
+
+  beforeEach(() => {
+    fileSystem.put('/d/file', { content: Buffer.from('text'), timeout: Infinity });
+  });
+
+  test('are published; again, not anew, after the kernel forgot the directory', async () => {
+    await lookUpOften();
+    expect(news).toEqual([{ publish: 1, parent: DIRECTORY }]);
+    const { readdir } = fileSystem.calls;
+    forget();
+    await lookUpOften();
+    const twice = [{ publish: 1, parent: DIRECTORY }, { withdraw: DIRECTORY }];
+    expect(news).toEqual([...twice, { publish: 1, parent: DIRECTORY }]);
+    expect(fileSystem.calls['readdir']).toBe(readdir);
+    // What a thread has told of them is known all the time.
+    const { references } = fileSystem.owed();
+    operations.told(1, 0);
+    expect(fileSystem.owed().references).toBe(references + 1);
+  });
+
+  test('are published anew when they have changed', async () => {
+    await lookUpOften();
+    forget();
+    fileSystem.put('/d/other', { content: Buffer.from('text'), timeout: Infinity });
+    await lookUpOften();
+    expect(news.at(-1)).toEqual({ publish: 2, parent: DIRECTORY });
   });
 });
 
