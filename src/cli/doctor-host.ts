@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { currentUser } from '../config/directories.js';
 import { controlSocketPath } from '../daemon/control-directory.js';
-import { probeKernel, probeLibfuse } from '../fuse/open-transport.js';
+import { koffiProblem, probeKernel, probeLibfuse } from '../fuse/open-transport.js';
 import { fail, type Finding, ok, warn } from './finding.js';
 
 /** The oldest Node that we support, as in package.json. */
@@ -12,7 +12,7 @@ const OLDEST_NODE = [20, 19] as const;
 export async function examineHost(stateDir: string): Promise<Finding[]> {
   return [
     examineNode(process.versions.node),
-    ...(await examineTransport()),
+    ...(await examineTransports()),
     await examineState(stateDir),
     await examineControl(),
   ];
@@ -28,29 +28,33 @@ export function examineNode(version: string): Finding {
   return fail('node', `Node ${version} is too old: install ${OLDEST_NODE.join('.')} or newer.`);
 }
 
-async function examineTransport(): Promise<Finding[]> {
-  const [kernel, alone, withOthers] = await Promise.all([
+/** One transport that works is enough; `kernel` is taken first. */
+async function examineTransports(): Promise<Finding[]> {
+  const [kernel, libfuse, withOthers, koffi] = await Promise.all([
     probeKernel(),
     probeLibfuse(),
-    probeLibfuse({ allowOther: true }),
+    probeKernel({ allowOther: true }),
+    koffiProblem(),
   ]);
-  const findings = alone.usable
-    ? [ok('transport libfuse', 'fuse-native, libfuse and /dev/fuse are usable.')]
-    : alone.problems.map((problem) => fail('transport libfuse', problem));
-  // Nothing needs it where libfuse works.
-  findings.push(
-    ...(kernel.usable
-      ? [ok('transport kernel', 'This process may mount and speak to the kernel itself.')]
-      : kernel.problems.map((problem) => warn('transport kernel', problem))),
-  );
-  const missing = withOthers.problems.filter((problem) => !alone.problems.includes(problem));
-  findings.push(
-    ...(missing.length === 0
-      ? [ok('other users', '--allow-other may be used.')]
-      : missing.map((problem) => warn('other users', problem))),
-  );
+  const lack = kernel.usable || libfuse.usable ? warn : fail;
+  const findings: Finding[] = [];
+  const tell = (check: string, usable: string, problems: readonly string[], lacking: typeof warn) =>
+    findings.push(
+      ...(problems.length === 0
+        ? [ok(check, usable)]
+        : problems.map((problem) => lacking(check, problem))),
+    );
+  tell('transport kernel', KERNEL_USABLE, kernel.problems, lack);
+  tell('transport libfuse', LIBFUSE_USABLE, libfuse.problems, lack);
+  // Root mounts without it; where it is in the way of mounting, it was named above.
+  if (koffi !== undefined && !kernel.problems.includes(koffi)) findings.push(warn('koffi', koffi));
+  const missing = withOthers.problems.filter((problem) => !kernel.problems.includes(problem));
+  tell('other users', '--allow-other may be used.', missing, warn);
   return findings;
 }
+
+const KERNEL_USABLE = 'This process may mount and speak to the kernel itself; it is the default.';
+const LIBFUSE_USABLE = 'fuse-native, libfuse and /dev/fuse are usable.';
 
 /** Whether the directory, or the one it would be made in, can be written. Makes nothing. */
 async function examineState(stateDir: string): Promise<Finding> {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { describeError, EXIT, exitCodeOf } from './exit-code.js';
-import { MOUNT_HELPER, translateMountHelper } from './mount-helper.js';
+import { MOUNT_HELPER, translateFuseHelper, translateMountHelper } from './mount-helper.js';
 import { processTerminal } from './terminal.js';
 
 /** The program's entry: called by bin/layoutfs, also under the name of the mount helper. */
@@ -11,7 +11,10 @@ export async function main(): Promise<void> {
   const [, script = '', ...written] = process.argv;
   let commandLine: readonly string[] = written;
   try {
-    if (basename(script) === MOUNT_HELPER) commandLine = translateMountHelper(written);
+    commandLine =
+      basename(script) === MOUNT_HELPER
+        ? translateMountHelper(written)
+        : (translateFuseHelper(written) ?? written);
   } catch (error) {
     terminal.err(describeError(error));
     process.exitCode = exitCodeOf(error);

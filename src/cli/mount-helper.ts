@@ -32,6 +32,18 @@ export function translateMountHelper(helperArguments: readonly string[]): string
   return [...translated, '--', ...operands];
 }
 
+/**
+ * The `layoutfs mount` command line for a call by mount.fuse3(8), for fstab's `layoutfs#source` and for
+ * types like `fuse.layoutfs`: `layoutfs source directory -o options`, without a command.
+ * @returns undefined for any other call
+ */
+export function translateFuseHelper(words: readonly string[]): string[] | undefined {
+  const [source = '', directory = '', flag, options, ...more] = words;
+  const isSource = source === 'none' || /^[^-].*[:/]|^\//.test(source);
+  if (!isSource || !directory.startsWith('/') || flag !== '-o' || more.length > 0) return undefined;
+  return ['mount', '-o', withoutRw(value(flag, options)), '--', source, directory];
+}
+
 /** mount(8) writes `rw` itself where nobody wrote `ro`: nobody asked for it, so it is no mistake. */
 function withoutRw(options: string): string {
   const kept = options.split(',').filter((option) => option !== 'rw');

@@ -5,10 +5,11 @@ import type { Options } from '../config/options.js';
 import { RepositoryFilter } from '../config/repository-filter.js';
 import { UsageError } from '../config/usage-error.js';
 import { startInBackground } from '../daemon/background.js';
-import { READY_FD, sendHandshake } from '../daemon/handshake.js';
+import { DEVICE_FD, READY_FD, sendHandshake } from '../daemon/handshake.js';
 import { type LogDestination, openLogger } from '../daemon/logger.js';
 import { runMount } from '../daemon/mount-daemon.js';
 import { defaultLogFile, ensureStateDir } from '../daemon/state-dir.js';
+import { handedDescriptor, shownMountpoint } from '../fuse/handed-device.js';
 import { prepareMountpoint } from '../fuse/mountpoint.js';
 import { parseSource } from '../store/source.js';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-code.js';
@@ -140,8 +141,11 @@ async function leave(job: PlannedMount): Promise<ExitCode> {
   // Also done by the daemon; done here first, its messages come sooner.
   const path = await prepareMountpoint(mountpoint);
   await ensureStateDir(stateDir);
-  const fallback = defaultLogFile(stateDir, path);
-  const [, ...rest] = commandLine;
+  const shown = await shownMountpoint(path);
+  const fallback = defaultLogFile(stateDir, shown);
+  const deviceFd = handedDescriptor(path);
+  const [, ...words] = commandLine;
+  const rest = deviceFd === undefined ? words : withDevice(words, mountpoint);
   const handshake = await startInBackground({
     command: process.execPath,
     args: [
@@ -155,6 +159,7 @@ async function leave(job: PlannedMount): Promise<ExitCode> {
     logFile: log === undefined || log === 'journal' ? fallback : log,
     limitMs: Math.max(READY_LIMIT_MS, 3 * options.requestTimeout),
     signal: interruptSignal(),
+    deviceFd,
   });
   if (!handshake.ready) {
     terminal.err(handshake.message);
@@ -162,9 +167,17 @@ async function leave(job: PlannedMount): Promise<ExitCode> {
   }
   for (const note of handshake.notes) terminal.err(`layoutfs: ${note}\n`);
   if (terminal.interactive) {
-    terminal.err(`Mounted on ${path} by process ${handshake.pid}; its log is ${log ?? fallback}\n`);
+    terminal.err(
+      `Mounted on ${shown} by process ${handshake.pid}; its log is ${log ?? fallback}\n`,
+    );
   }
   return EXIT.done;
+}
+
+/** The command line of a daemon, which has the handed device under another number than we. */
+function withDevice(words: readonly string[], mountpoint: string): string[] {
+  const position = words.lastIndexOf(mountpoint);
+  return words.map((word, index) => (index === position ? `/dev/fd/${DEVICE_FD}` : word));
 }
 
 /** `stderr`, `journal`, or an absolute path: the daemon leaves the directory it was started in. */

@@ -6,12 +6,14 @@ import { UsageError } from './usage-error.js';
 /**
  * Options of `mount(8)` and systemd that say nothing to us: who may mount, when, and flags of the
  * kernel that every layoutfs mount has anyway or that a read-only file system without devices and
- * set-user-id files makes no difference for. `mount` passes `rw` when fstab says `defaults`.
+ * set-user-id files makes no difference for. `mount` passes `rw` when fstab says `defaults`. The last
+ * line are those of whoever mounts for us, such as `mount.fuse3 -o drop_privileges`.
  */
 const OF_MOUNT = new Set(
   `ro rw defaults auto noauto user nouser users owner group nofail _netdev
    dev nodev suid nosuid exec noexec sync async atime noatime diratime nodiratime relatime
-   norelatime strictatime nostrictatime lazytime nolazytime`.split(/\s+/),
+   norelatime strictatime nostrictatime lazytime nolazytime default_permissions
+   fsname subtype max_read`.split(/\s+/),
 );
 
 /** Options that make no sense after `-o`: `mount` must return. */

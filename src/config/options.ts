@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { duration, memorySize, text, textList, toggle, userNumber } from './value-types.js';
+import {
+  duration,
+  memorySize,
+  permissionMask,
+  text,
+  textList,
+  toggle,
+  userNumber,
+} from './value-types.js';
 
 /** Which commands take an option. */
 export type OptionScope =
@@ -128,7 +136,7 @@ export const optionsSchema = z.object({
       value: 'name',
       default: 'auto',
       description:
-        'How to talk to the kernel: `kernel` (by ourselves; root only), `libfuse` (through fuse-native), or `auto`, which takes libfuse.',
+        'How to talk to the kernel: `kernel` (by ourselves), `libfuse` (through fuse-native), or `auto`, which takes `kernel` where it can be used.',
     },
   ),
   hardLinks: field(toggle.default(false), {
@@ -154,6 +162,13 @@ export const optionsSchema = z.object({
     value: 'number',
     default: 'the group of the user who mounts',
     description: 'Group shown for every file.',
+  }),
+  umask: field(permissionMask.default(0), {
+    scope: 'mount',
+    value: 'octal',
+    default: '000',
+    description:
+      'Permissions to take away from those shown, which are 0444 for files and 0555 for directories: `027` hides the mount from everybody but its owner and group.',
   }),
   foreground: field(toggle.default(false), {
     scope: 'mount',

@@ -38,6 +38,7 @@ describe('precedence', () => {
       hardLinks: false,
       allowOther: false,
       uid: undefined,
+      umask: 0,
       gid: undefined,
       foreground: false,
       log: undefined,

@@ -51,6 +51,20 @@ export const userNumber = z.coerce
   .min(0, 'not a user or group number')
   .max(0xff_ff_ff_fe, 'not a user or group number');
 
+const NOT_A_UMASK = 'not a mask of permissions: write octal digits, such as 027';
+
+/** Permission bits from octal digits, as umask(1) takes them; a number of YAML by its digits. */
+export const permissionMask = z
+  .union([z.string(), z.number()], { error: NOT_A_UMASK })
+  .transform((written, context) => {
+    const digits = String(written);
+    if (/^[0-7]{1,4}$/.test(digits) && Number.parseInt(digits, 8) <= 0o777) {
+      return Number.parseInt(digits, 8);
+    }
+    context.addIssue(NOT_A_UMASK);
+    return z.NEVER;
+  });
+
 /** Non-empty text. */
 export const text = z.string('not text').min(1, 'empty');
 

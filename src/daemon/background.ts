@@ -16,6 +16,8 @@ export interface BackgroundRequest {
   /** Longest wait for the handshake, in ms. */
   readonly limitMs: number;
   readonly signal?: AbortSignal;
+  /** A file descriptor for the daemon to have as {@link DEVICE_FD}. */
+  readonly deviceFd?: number | undefined;
 }
 
 /**
@@ -29,7 +31,14 @@ export async function startInBackground(request: BackgroundRequest): Promise<Han
     const { size: logStart } = await log.stat();
     const child = spawn(request.command, request.args, {
       detached: true,
-      stdio: ['ignore', log.fd, log.fd, 'pipe'],
+      // READY_FD is the pipe; the device, if there is one, comes after it.
+      stdio: [
+        'ignore',
+        log.fd,
+        log.fd,
+        'pipe',
+        ...(request.deviceFd === undefined ? [] : [request.deviceFd]),
+      ],
     });
     try {
       return await shakeHands(child, request, logStart);

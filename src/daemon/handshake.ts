@@ -3,6 +3,9 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 /** The file descriptor on which a mount in the background tells its parent how the start went. */
 export const READY_FD = 3;
 
+/** The file descriptor of a mount that was handed to the parent, see `handedDescriptor`. */
+export const DEVICE_FD = 4;
+
 /** How a start went: one line of JSON. */
 export type Handshake =
   | {

@@ -1,6 +1,7 @@
 import { currentUser } from '../config/directories.js';
 import type { Options } from '../config/options.js';
 import { UsageError } from '../config/usage-error.js';
+import { shownMountpoint } from '../fuse/handed-device.js';
 import { prepareMountpoint } from '../fuse/mountpoint.js';
 import { openTransport } from '../fuse/open-transport.js';
 import type { MountedFileSystem } from '../fuse/transport.js';
@@ -68,13 +69,18 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
   const { log } = job.logger;
   const counters = new Counters();
   // What is quick and local is checked first: its message comes without waiting for a network.
-  const transport = await openTransport(job.options.transport);
+  const transport = await openTransport(job.options.transport, {
+    mountpoint: job.mountpoint,
+    log,
+  });
   if (job.options.hardLinks && transport.name !== 'kernel') {
     throw new UsageError(
       `--hard-links does not work over the transport "${transport.name}", which gives each name of a blob an inode of its own. Add --transport kernel, or leave --hard-links out.`,
     );
   }
-  const mountpoint = await prepareMountpoint(job.mountpoint);
+  const target = await prepareMountpoint(job.mountpoint);
+  // Where it is seen, for people and for the control socket.
+  const mountpoint = await shownMountpoint(target);
   await ensureStateDir(job.stateDir);
   const inodeKey = await readInodeKey(job.stateDir);
   const wired = await wire({ ...job, log, counters, signal: signals.signal }, inodeKey);
@@ -82,11 +88,12 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
   const notes = wired.warnings;
   signals.signal.throwIfAborted();
   const mounted = await transport.mount(wired.tree, {
-    mountpoint,
+    mountpoint: target,
     source: wired.name,
     allowOther: job.options.allowOther,
     uid: job.options.uid ?? process.getuid?.() ?? 0,
     gid: job.options.gid ?? process.getgid?.() ?? 0,
+    umask: job.options.umask,
     refreshMs: job.options.refresh,
     log,
   });

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 
 /** What `doctor` tells about a transport. */
 export interface TransportProbe {
@@ -39,6 +40,38 @@ export async function capabilityProblem(): Problem {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   if (effective === undefined || (BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) return undefined;
   return 'This process is root but lacks the capability CAP_SYS_ADMIN, which mounting needs: in a container add "--cap-add SYS_ADMIN".';
+}
+
+/**
+ * What is in the way of mounting as an ordinary user by a set-user-ID program.
+ * @param names of the program; the first that is installed is used
+ */
+export async function fusermountProblem(names: readonly [string, ...string[]]): Problem {
+  const program = await findProgram(names);
+  if (program === undefined) {
+    return `The program ${names[0]}, which mounts for ordinary users, is not installed; install it with: apt-get install fuse3.`;
+  }
+  // S_ISUID: without it the program may not mount for others.
+  if ((program.mode & 0o4000) !== 0 && program.uid === 0) return undefined;
+  return `The program ${program.path} is not set-user-ID root, so it cannot mount for you: run "chmod u+s ${program.path}" as root, or mount as root.`;
+}
+
+async function findProgram(
+  names: readonly string[],
+): Promise<{ path: string; mode: number; uid: number } | undefined> {
+  const directories = (process.env['PATH'] ?? '/usr/bin:/bin').split(delimiter);
+  for (const path of names.flatMap((name) => directories.map((one) => join(one, name)))) {
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined) return { path, mode: found.mode, uid: found.uid };
+  }
+  return undefined;
+}
+
+/** What is in the way of an ordinary user who lets other users in. */
+export async function allowOtherProblem(): Problem {
+  const text = await readFile('/etc/fuse.conf', 'utf8').catch(() => '');
+  if (/^\s*user_allow_other\s*$/m.test(text)) return undefined;
+  return 'Letting other users in (--allow-other) needs the line "user_allow_other" in /etc/fuse.conf, or mount as root.';
 }
 
 /** The answer of a probe that made these checks. */

@@ -1,13 +1,17 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
+import { handedDescriptor, requireDevice } from './handed-device.js';
 import { type Mount, readMountTable, topMount } from './mount-table.js';
 import { runCommand } from './run-command.js';
 import { MountError } from './transport.js';
 import { unmount } from './unmount.js';
 
+/** What follows `fuse.` in the type of our mounts. */
+export const SUBTYPE = 'layoutfs';
+
 /** The type of our mounts in the mount table, whichever transport made them. */
-export const FS_TYPE = 'fuse.layoutfs';
+export const FS_TYPE = `fuse.${SUBTYPE}`;
 
 /** What is at a path that shall be, or is, a mountpoint. `path` has no symbolic links in it. */
 export type Mountpoint =
@@ -67,11 +71,17 @@ export async function cleanStale(mountpoint: string): Promise<boolean> {
 }
 
 /**
- * Check that `mountpoint` can be mounted on, after taking away a stale layoutfs.
+ * Check that `mountpoint` can be mounted on, after taking away a stale layoutfs. What somebody else has
+ * mounted for us, given as `/dev/fd/N`, need only be a FUSE device.
  * @returns its path without symbolic links
  * @throws MountError which says what is in the way
  */
 export async function prepareMountpoint(mountpoint: string): Promise<string> {
+  const handed = handedDescriptor(mountpoint);
+  if (handed !== undefined) {
+    requireDevice(handed);
+    return `/dev/fd/${handed}`;
+  }
   await cleanStale(mountpoint);
   const found = await inspectMountpoint(mountpoint);
   switch (found.kind) {

@@ -8,6 +8,13 @@ export type CommandResult =
   /** Still running at the deadline; it was sent SIGKILL, and may be stuck in the kernel. */
   | { readonly kind: 'timedOut' };
 
+export interface RunCommandOptions {
+  /** Of this process, for the command to have as 3 and following. */
+  readonly descriptors?: readonly number[];
+  /** Added to its environment. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** What we keep of a command's output, in characters. */
 const OUTPUT_LIMIT = 4096;
 
@@ -15,18 +22,17 @@ const OUTPUT_LIMIT = 4096;
  * Run a command without a shell and wait for its end, but never longer than `deadlineMs`, even if
  * the command cannot be killed (as happens to who asks a FUSE mount that does not answer).
  * Standard output and standard error are answered together, in English.
- * @param descriptors of this process, for the command to have as 3 and following
  */
 export function runCommand(
   program: string,
   args: readonly string[],
   deadlineMs: number,
-  descriptors: readonly number[] = [],
+  { descriptors = [], env = {} }: RunCommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
-      env: { ...process.env, LC_ALL: 'C' },
+      env: { ...process.env, ...env, LC_ALL: 'C' },
     });
     let output = '';
     const collect = (chunk: Buffer): void => {

@@ -12,7 +12,7 @@ export interface Transport {
 }
 
 export interface TransportOptions {
-  /** Absolute path of an existing directory. */
+  /** Absolute path of an existing directory, or `/dev/fd/N`: see `handedDescriptor`. */
   readonly mountpoint: string;
   /** First column of `mount` and `df`, e.g. `s3://bucket/prefix`. */
   readonly source: string;
@@ -20,6 +20,8 @@ export interface TransportOptions {
   /** Owner shown for every file. */
   readonly uid: number;
   readonly gid: number;
+  /** Permission bits that no file or directory has. */
+  readonly umask: number;
   /** Upper bound of entry timeouts where they are mount-wide, in ms. */
   readonly refreshMs: number;
   readonly log: Log;

@@ -31,9 +31,23 @@ export function openDevice(): number {
   }
 }
 
+/** The options of a mount, whoever makes it. */
+export function commonOptions({ allowOther }: Pick<TransportOptions, 'allowOther'>): string[] {
+  return [
+    // The superblock is read-only: the kernel answers EROFS to every change, and asks us nothing.
+    'ro',
+    'nosuid',
+    'nodev',
+    // Else nobody would check the modes.
+    'default_permissions',
+    ...(allowOther ? ['allow_other'] : []),
+    `max_read=${MAX_READ}`,
+  ];
+}
+
 /** The `-o` argument for `mount`; `fd` as that program has it. */
 export function mountOptions(
-  { allowOther }: Pick<TransportOptions, 'allowOther'>,
+  options: Pick<TransportOptions, 'allowOther'>,
   fd: number,
   user: { readonly uid: number; readonly gid: number },
 ): string {
@@ -43,14 +57,7 @@ export function mountOptions(
     'rootmode=40000',
     `user_id=${user.uid}`,
     `group_id=${user.gid}`,
-    // The superblock is read-only: the kernel answers EROFS to every change, and asks us nothing.
-    'ro',
-    'nosuid',
-    'nodev',
-    // Else nobody would check the modes.
-    'default_permissions',
-    ...(allowOther ? ['allow_other'] : []),
-    `max_read=${MAX_READ}`,
+    ...commonOptions(options),
   ].join(',');
 }
 
@@ -66,7 +73,9 @@ export async function mountDevice(
   // The descriptor after standard error, whatever its number is here.
   const list = mountOptions(options, 3, user);
   const args = ['-i', '-t', FS_TYPE, '-o', list, '--', sourceName(options.source)];
-  const result = await runCommand('mount', [...args, options.mountpoint], MOUNT_DEADLINE_MS, [fd]);
+  const result = await runCommand('mount', [...args, options.mountpoint], MOUNT_DEADLINE_MS, {
+    descriptors: [fd],
+  });
   if (result.kind === 'exited' && result.code === 0) return;
   const why =
     result.kind === 'exited'

@@ -29,7 +29,7 @@ const attributes = {
   mtime: Date.UTC(2001, 1, 3, 4, 5, 6, 789),
 } as const;
 const entry = { attributes, entryTimeout: 5250, attributeTimeout: Infinity };
-const kernel = { minor: 38, maxReadahead: 131_072, flags: 0x73fffffb };
+const kernel = { minor: 38, maxReadahead: 131_072, flags: 0x73fffffb, flags2: 0x5fd };
 
 describe('answers are laid out as by the kernel’s header', () => {
   test.each([
@@ -70,18 +70,33 @@ describe('answers are laid out as by the kernel’s header', () => {
 });
 
 describe('INIT', () => {
-  test('promises nothing that the kernel does not offer', () => {
-    const old = encodeInit(unique, { minor: 23, maxReadahead: 65_536, flags: 1 });
-    expect(old.readUInt32LE(16 + 4)).toBe(23);
-    expect(old.readUInt32LE(16 + 8)).toBe(65_536);
-    expect(old.readUInt32LE(16 + 12)).toBe(1);
-    expect(old.readUInt16LE(16 + 28)).toBe(0);
-    expect(old.readUInt32LE(16 + 32)).toBe(0);
+  // What these kernels offer: bits 0 to 21 first, 22 is MAX_PAGES, 30 is INIT_EXT. Where max_pages
+  // cannot be said, READs are of at most 32 pages, whatever max_read is; the kernel sees to it.
+  test.each([
+    ['3.15', { minor: 23, flags: 0x1, flags2: 0 }, { pages: 0, flags2: 0 }],
+    ['4.18', { minor: 27, flags: 0x1ffffb, flags2: 0 }, { pages: 0, flags2: 0 }],
+    ['4.20', { minor: 28, flags: 0x7ffffb, flags2: 0 }, { pages: 256, flags2: 0 }],
+    ['5.10', { minor: 32, flags: 0x3fffffb, flags2: 0 }, { pages: 256, flags2: 0 }],
+    ['5.17', { minor: 36, flags: 0x73fffffb, flags2: 0x1 }, { pages: 256, flags2: 0 }],
+    ['6.6', { minor: 39, flags: 0x73fffffb, flags2: 0x1d }, { pages: 256, flags2: 0 }],
+    ['6.9', { minor: 40, flags: 0x73fffffb, flags2: 0xfd }, { pages: 256, flags2: 0x80 }],
+  ])('of Linux %s is promised nothing that it does not offer', (_, offer, answer) => {
+    const reply = encodeInit(unique, { ...offer, maxReadahead: 65_536 });
+    expect(reply.readUInt32LE(16 + 4)).toBe(offer.minor);
+    expect(reply.readUInt32LE(16 + 8)).toBe(65_536);
+    expect(reply.readUInt32LE(16 + 12) & ~offer.flags).toBe(0);
+    expect(reply.readUInt16LE(16 + 28)).toBe(answer.pages);
+    expect(reply.readUInt32LE(16 + 32)).toBe(answer.flags2);
   });
 
   test('of a newer kernel is answered with the version that we know', () => {
     expect(encodeInit(unique, { ...kernel, minor: 99 }).readUInt32LE(16 + 4)).toBe(45);
   });
+});
+
+test('permissions are shown without those of the mask', () => {
+  const reply = encodeAttributes(unique, attributes, 0, { ...owner, umask: 0o027 });
+  expect(reply.readUInt32LE(16 + 16 + 60)).toBe(0o100440);
 });
 
 describe('times', () => {

@@ -27,6 +27,8 @@ const LONGEST_TIMEOUT = 10 * 365 * 24 * 3600;
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
+  /** Permission bits that none of them has. */
+  readonly umask?: number;
 }
 
 /** An entry as the kernel shall remember it; times in ms. */
@@ -48,11 +50,16 @@ export function encodeStatus(unique: Unique, errno = 0): Buffer {
   return header(unique, Size.OUT_HEADER, errno);
 }
 
-/** `fuse_init_out`. */
-export function encodeInit(
-  unique: Unique,
-  kernel: { readonly minor: number; readonly maxReadahead: number; readonly flags: number },
-): Buffer {
+/** What `fuse_init_in` says of the kernel. */
+export interface KernelOffer {
+  readonly minor: number;
+  readonly maxReadahead: number;
+  readonly flags: number;
+  readonly flags2: number;
+}
+
+/** `fuse_init_out`; nothing in it that the kernel does not offer. */
+export function encodeInit(unique: Unique, kernel: KernelOffer): Buffer {
   const { reply, body } = start(unique, Size.INIT_OUT);
   const wanted =
     InitFlag.ASYNC_READ |
@@ -70,7 +77,7 @@ export function encodeInit(
   reply.writeUInt32LE(MAX_WRITE, body + 20);
   reply.writeUInt32LE(1, body + 24); // time_gran, in ns
   reply.writeUInt16LE((flags & InitFlag.MAX_PAGES) === 0 ? 0 : MAX_PAGES, body + 28);
-  reply.writeUInt32LE((flags & InitFlag.INIT_EXT) === 0 ? 0 : InitFlag2.HAS_RESEND, body + 32);
+  reply.writeUInt32LE(InitFlag2.HAS_RESEND & kernel.flags2, body + 32);
   return reply;
 }
 
@@ -178,7 +185,7 @@ function writeAttributes(
     writeWide(target, seconds, offset + 24 + time * 8);
     target.writeUInt32LE(nanoseconds, offset + 48 + time * 4);
   }
-  target.writeUInt32LE(typeBits(kind) | permissions, offset + 60);
+  target.writeUInt32LE(typeBits(kind) | (permissions & ~(owner.umask ?? 0)), offset + 60);
   target.writeUInt32LE(nlink, offset + 64);
   target.writeUInt32LE(owner.uid, offset + 68);
   target.writeUInt32LE(owner.gid, offset + 72);

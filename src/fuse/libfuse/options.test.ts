@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { optionString } from './options.js';
 
-const options = { source: 's3://bucket/prefix', allowOther: false, refreshMs: 5000 };
+const options = { source: 's3://bucket/prefix', allowOther: false, umask: 0, refreshMs: 5000 };
 
 test('the options of a mount', () => {
   expect(optionString(options).slice(2).split(',')).toEqual([
@@ -25,6 +25,7 @@ test('other users are let in only with the kernel checking modes', () => {
   const list = optionString({ ...options, allowOther: true }).split(',');
   expect(list).toContain('allow_other');
   expect(list).toContain('default_permissions');
+  expect(optionString({ ...options, umask: 0o400 })).toMatch(/,default_permissions,/);
 });
 
 test('a source cannot add options', () => {

@@ -1,17 +1,15 @@
+import { SUBTYPE } from '../mountpoint.js';
 import type { TransportOptions } from '../transport.js';
 
 /** fuse-native copies the option string into 1024 bytes, the last of them NUL, and cuts the rest. */
 const MAX_OPTION_BYTES = 1023;
-
-/** The file system type, as it stands in /proc/mounts: `fuse.` and this. */
-export const SUBTYPE = 'layoutfs';
 
 /**
  * The `-o` argument for libfuse 2.9: some options are its own, some the kernel's, some for
  * `fusermount`. fuse-native's own option list cannot say `ro`, `use_ino` or any value of 0.
  */
 export function optionString(
-  options: Pick<TransportOptions, 'source' | 'allowOther' | 'refreshMs'>,
+  options: Pick<TransportOptions, 'source' | 'allowOther' | 'umask' | 'refreshMs'>,
 ): string {
   const list = [
     // The superblock is read-only: the kernel answers EROFS to every change, and asks us nothing.
@@ -33,11 +31,10 @@ export function optionString(
     'ac_attr_timeout=-1',
     `subtype=${SUBTYPE}`,
   ];
-  if (options.allowOther) {
-    // Without default_permissions nobody would check the modes. Without allow_other only the user
-    // who mounted gets in, and the check would cost one GETATTR per directory on the way.
-    list.push('allow_other', 'default_permissions');
-  }
+  if (options.allowOther) list.push('allow_other');
+  // Without default_permissions nobody would check the modes. Where only the user who mounted gets
+  // in, and all may be read, the check would but cost one GETATTR per directory on the way.
+  if (options.allowOther || options.umask !== 0) list.push('default_permissions');
   const rest = `-o${list.join(',')},fsname=`;
   return rest + escapeValue(options.source, MAX_OPTION_BYTES - Buffer.byteLength(rest));
 }

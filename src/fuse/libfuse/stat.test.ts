@@ -28,6 +28,7 @@ test('a file and a directory', () => {
   });
   const directory = { ...attributes, kind: 'directory', permissions: 0o555 } as const;
   expect(toStat(directory, owner).mode).toBe(0o040555);
+  expect(toStat(directory, { ...owner, umask: 0o027 }).mode).toBe(0o040550);
 });
 
 test('a time before 1970 becomes 1970: the native half knows no negative ones', () => {

@@ -45,6 +45,8 @@ export interface StatFs {
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
+  /** Permission bits that none of them has. */
+  readonly umask?: number;
 }
 
 /**
@@ -56,7 +58,7 @@ export function toStat(attributes: Attributes, owner: Owner): Stat {
   const mtime = Math.max(0, Math.trunc(attributes.mtime));
   const type = attributes.kind === 'directory' ? S_IFDIR : S_IFREG;
   return {
-    mode: type | attributes.permissions,
+    mode: type | (attributes.permissions & ~(owner.umask ?? 0)),
     uid: owner.uid,
     gid: owner.gid,
     size: attributes.size,

@@ -14,6 +14,7 @@ export type Command =
       readonly mountpoint: string;
       readonly source: string;
       readonly allowOther: boolean;
+      readonly umask: number;
       readonly refreshMs: number;
     }
   | { readonly do: 'put' | 'alter'; readonly path: string; readonly file: MemoryFile }
@@ -25,6 +26,8 @@ export interface Report {
   readonly owed: { readonly references: number; readonly handles: number };
   /** Errors logged. */
   readonly errors: readonly string[];
+  /** What else was logged for people to read. */
+  readonly notes: readonly string[];
   readonly rss: number;
   /** Of the kernel, to the mount that was made last. */
   readonly requests: Readonly<Record<string, number>>;
@@ -32,11 +35,12 @@ export interface Report {
 
 const fileSystem = new MemoryFileSystem();
 const errors: string[] = [];
+const notes: string[] = [];
 const nothing = (): void => undefined;
 const log: Log = {
   debug: nothing,
-  info: nothing,
-  warn: nothing,
+  info: (_fields, message) => notes.push(message),
+  warn: (_fields, message) => notes.push(message),
   error: (_fields, message) => errors.push(message),
 };
 let mounted: MountedFileSystem | undefined;
@@ -45,10 +49,10 @@ let lettingGo = false;
 async function obey(command: Command): Promise<unknown> {
   switch (command.do) {
     case 'mount': {
-      const { transport, mountpoint, source, allowOther, refreshMs } = command;
+      const { transport, ...rest } = command;
       const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-      const opened = await openTransport(transport);
-      const options = { mountpoint, source, allowOther, refreshMs, log, ...owner };
+      const opened = await openTransport(transport, { ...rest, log });
+      const options = { ...rest, log, ...owner };
       mounted = await opened.mount(fileSystem, options);
       return opened.name;
     }
@@ -82,6 +86,7 @@ async function obey(command: Command): Promise<unknown> {
         calls: fileSystem.calls,
         owed: fileSystem.owed(),
         errors,
+        notes,
         rss: process.memoryUsage.rss(),
         requests: mounted?.requests() ?? {},
       } satisfies Report;

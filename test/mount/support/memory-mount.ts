@@ -15,11 +15,11 @@ const REPOSITORY = new URL('../../..', import.meta.url).pathname;
 export const COMPILED = join(REPOSITORY, 'node_modules/.cache/layoutfs-test');
 
 /**
- * The transport that the tests run over: LAYOUTFS_TRANSPORT, as for the daemon itself, or libfuse. What they expect is the
- * same but where they say otherwise.
+ * The transport that the tests run over: LAYOUTFS_TRANSPORT, as for the daemon itself, or the default.
+ * What they expect is the same but where they say otherwise.
  */
 export const TEST_TRANSPORT: 'kernel' | 'libfuse' =
-  process.env['LAYOUTFS_TRANSPORT'] === 'kernel' ? 'kernel' : 'libfuse';
+  process.env['LAYOUTFS_TRANSPORT'] === 'libfuse' ? 'libfuse' : 'kernel';
 
 /**
  * Compile the daemon that tests start: Node 20 runs no TypeScript, and vitest lends its own loader
@@ -37,9 +37,12 @@ export interface MemoryMountOptions {
   readonly mountpoint?: string;
   readonly source?: string;
   readonly allowOther?: boolean;
+  readonly umask?: number;
   readonly refreshMs?: number;
   /** Run the daemon as {@link NOBODY}, in a mount namespace where all may open /dev/fuse. */
   readonly unprivileged?: boolean;
+  /** Shell commands for root to change that namespace with. */
+  readonly prepare?: string;
   /** Added to the daemon's environment. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -55,6 +58,7 @@ const AS_NOBODY = `
 mount -t tmpfs -o mode=0755 devices "$0"
 mknod -m 0666 "$0/fuse" c 10 229
 mount --bind "$0/fuse" /dev/fuse
+eval "$PREPARE"
 exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups -- "$@"`;
 
 const alive = new Set<MemoryMount>();
@@ -98,7 +102,7 @@ export class MemoryMount {
 
   /** Start the daemon only. */
   static async startDaemon(options: MemoryMountOptions = {}): Promise<MemoryMount> {
-    const { mountpoint, unprivileged = false, env = {} } = options;
+    const { mountpoint, unprivileged = false, prepare = '', env = {} } = options;
     const home = await mkdtemp(join(tmpdir(), 'layoutfs-mount-'));
     const directory = mountpoint ?? join(home, 'mountpoint');
     await chmod(home, 0o755);
@@ -120,7 +124,7 @@ export class MemoryMount {
     const daemon = fork(join(COMPILED, 'test/mount/support/memory-daemon.js'), {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       serialization: 'advanced',
-      env: { ...process.env, ...env },
+      env: { ...process.env, PREPARE: prepare, ...env },
       ...(unprivileged ? { execPath: 'unshare', execArgv: [...asNobody, process.execPath] } : {}),
     });
     const mount = new MemoryMount(home, directory, daemon);
@@ -132,9 +136,10 @@ export class MemoryMount {
     return this.#send({
       do: 'mount',
       transport: options.transport ?? TEST_TRANSPORT,
-      mountpoint: this.directory,
+      mountpoint: options.mountpoint ?? this.directory,
       source: options.source ?? 'memory',
       allowOther: options.allowOther ?? false,
+      umask: options.umask ?? 0,
       refreshMs: options.refreshMs ?? 0,
     });
   }
