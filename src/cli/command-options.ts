@@ -12,6 +12,7 @@ import type { WrittenOptions } from '../config/resolve.js';
 /** Headings of the help, most particular first. */
 const GROUPS: Readonly<Record<OptionScope, string>> = {
   mount: 'Mount options:',
+  cache: 'Cache options:',
   source: 'Source options:',
   every: 'Options:',
 };

@@ -21,6 +21,7 @@ const USAGE_ERRORS = new Set([
   'RootNotFoundError',
   'NotARegistryError',
   'ZotConfigError',
+  'CacheDirectoryError',
 ]);
 
 /** The exit code for an error that ended a command. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { cacheCommand } from './cache-command.js';
 import { doctorCommand } from './doctor-command.js';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-code.js';
 import { lsCommand } from './ls-command.js';
@@ -48,18 +49,34 @@ function buildProgram(context: CommandContext): Command {
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
     .showSuggestionAfterError(true);
-  const commands = [mountCommand, umountCommand, lsCommand, statusCommand, doctorCommand];
+  const commands = [
+    mountCommand,
+    umountCommand,
+    lsCommand,
+    statusCommand,
+    doctorCommand,
+    cacheCommand,
+  ];
   for (const command of commands) program.addCommand(command(context));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: terminal.out.bind(terminal),
       writeErr: terminal.err.bind(terminal),
-      outputError: (text, write) => write(usageLine(text, command.name())),
+      outputError: (text, write) => write(usageLine(text, nameOf(command))),
       getOutHelpWidth: () => terminal.columns ?? 100,
       getOutHasColors: () => terminal.colours,
     });
   }
   return program;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+/** As it is typed, without the program: `cache ls`; empty for the program itself. */
+function nameOf(command: Command): string {
+  return command.parent === null ? '' : `${nameOf(command.parent)} ${command.name()}`.trim();
 }
 
 const EXAMPLES = `
@@ -78,7 +95,7 @@ function usageLine(text: string, command: string): string {
     .trim()
     .replace(/^error: /, '')
     .replace(/\s*\n\s*/g, ' ');
-  const help = command === 'layoutfs' ? 'layoutfs --help' : `layoutfs ${command} --help`;
+  const help = command === '' ? 'layoutfs --help' : `layoutfs ${command} --help`;
   return `layoutfs: ${message}${/[.?)]$/.test(message) ? '' : '.'} See ${help}.\n`;
 }
 

@@ -4,6 +4,7 @@ import { type OptionName, type OptionScope, optionNames, optionNote } from './op
 const SCOPES: Readonly<Record<OptionScope, string>> = {
   every: 'Every command',
   source: '`mount`, `ls` and `doctor`',
+  cache: '`cache`',
   mount: '`mount`',
 };
 

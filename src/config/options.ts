@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  byteSize,
   duration,
   memorySize,
   permissionMask,
@@ -13,6 +14,8 @@ import {
 export type OptionScope =
   /** Every command that reads a source: `mount`, `ls`, `doctor`. */
   | 'source'
+  /** Commands that use the disk cache: `cache`. */
+  | 'cache'
   /** Only `mount`. */
   | 'mount'
   /** Every command. */
@@ -126,6 +129,26 @@ export const optionsSchema = z.object({
     default: '`/var/lib/layoutfs` for root, else `${XDG_STATE_HOME:-~/.local/state}/layoutfs`',
     description:
       'Directory for what outlives a mount: the key of the inode numbers, listings that resolved placeholders, log files.',
+  }),
+  cacheDir: field(text.optional(), {
+    scope: 'cache',
+    value: 'dir',
+    default: 'no disk cache',
+    description:
+      'Directory of its own on a local disk, where blobs that were read are kept. Made where it does not exist; several mounts may share it.',
+  }),
+  cacheSize: field(byteSize.default(10 * 1024 ** 3), {
+    scope: 'cache',
+    value: 'size',
+    default: '10GiB',
+    description:
+      'Disk space that the cache may take. What was used longest ago is thrown out to make room.',
+  }),
+  cacheMinFree: field(byteSize.default(1024 ** 3), {
+    scope: 'cache',
+    value: 'size',
+    default: '1GiB',
+    description: "Space on the cache's disk that is left free, whatever the cache may take.",
   }),
   transport: field(
     z

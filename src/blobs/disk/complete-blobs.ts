@@ -4,11 +4,11 @@ import type { Log } from '../../observe/log.js';
 import { type Digest, digestParts } from '../../oci/digest.js';
 import type { CachedBlob } from '../disk-cache.js';
 import { errnoOf } from './errors.js';
-import { removeEntry } from './evict.js';
+import { removeBlob } from './evict.js';
 import { type Fingerprint, fingerprintOf, isSame } from './fingerprint.js';
 import type { HasherThread } from './hasher-thread.js';
 import { blobPath, recordPath } from './paths.js';
-import { lstatIfPresent, openPlainFile } from './plain-file.js';
+import { openPlainFile } from './plain-file.js';
 import { isRecorded, writeRecord } from './record.js';
 import { SharedBlob } from './shared-blob.js';
 import type { Trouble } from './trouble.js';
@@ -178,11 +178,8 @@ export class CompleteBlobs {
   /** Remove a blob's file, unless it was replaced meanwhile. */
   async #remove(digest: Digest, { inode }: Fingerprint): Promise<void> {
     const { root, trouble } = this.#options;
-    const path = blobPath(root, digest);
     try {
-      const stat = await lstatIfPresent(path);
-      if (stat === undefined || String(stat.ino) !== inode) return;
-      await removeEntry(root, { digest, path, state: 'complete' });
+      await removeBlob(root, digest, inode);
     } catch (error) {
       trouble.writeFailed(error);
     }

@@ -1,7 +1,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Digest } from '../../oci/digest.js';
 import { errnoOf } from './errors.js';
-import { recordPath } from './paths.js';
+import { blobPath, recordPath } from './paths.js';
 import { lstatIfPresent } from './plain-file.js';
 import { readUse } from './record.js';
 import type { CacheEntry } from './scan.js';
@@ -76,4 +76,17 @@ export async function removeFile(path: string): Promise<boolean> {
     if (errnoOf(error) === 'ENOENT') return false;
     throw error;
   }
+}
+
+/**
+ * Remove the complete blob of a digest, unless its file was replaced meanwhile.
+ * @param inode of the file that is meant, in decimal
+ * @returns whether it was there
+ * @throws system errors
+ */
+export async function removeBlob(root: string, digest: Digest, inode: string): Promise<boolean> {
+  const path = blobPath(root, digest);
+  const stat = await lstatIfPresent(path);
+  if (stat === undefined || String(stat.ino) !== inode) return false;
+  return removeEntry(root, { digest, path, state: 'complete' });
 }

@@ -1,37 +1,29 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { HasherThread } from './hasher-thread.js';
+import {
+  ABSENT,
+  ENTRY_BYTES,
+  HASHED,
+  HASH_BYTES,
+  HEADER_BYTES,
+  type PartialGeometry,
+  trailerBytes,
+  trailerHeader,
+  WRITTEN,
+} from './partial-trailer.js';
 import { openPlainFile, readFully, writeFully } from './plain-file.js';
 
 /**
  * The file of a partial blob: the blob's bytes, sparse, then a trailer that says which parts are
- * there. The trailer follows the bytes so that cutting it off makes the file the plain blob. It
- * begins with a magic and the size of a part; an entry per part follows: a state, and the part's
- * SHA-256 once it was taken.
+ * there. The trailer follows the bytes so that cutting it off makes the file the plain blob.
  *
  * An entry is written after its part, so the trailer is right whenever the process dies. It may lie
  * after a loss of power, or when somebody else wrote to the file: so a part that an earlier run left
  * is used only after it was found to have the hash in its entry, and one without is not used.
  */
 
-const MAGIC = Buffer.from('LFSPART1', 'latin1');
-const HEADER_BYTES = 16;
-const HASH_BYTES = 32;
-const ENTRY_BYTES = 1 + HASH_BYTES;
-
-/** What is known about a part. The first three are what an entry says. */
-const ABSENT = 0;
-const WRITTEN = 1;
-const HASHED = 2;
-/** Left by an earlier run, with a hash that was not compared yet. */
+/** A part left by an earlier run, with a hash that was not compared yet. */
 const LEFT = 3;
-
-/** Sizes of one partial blob. */
-export interface PartialGeometry {
-  /** Bytes of the whole blob. */
-  readonly size: number;
-  /** Bytes of a part. */
-  readonly partSize: number;
-}
 
 /** Parts of a blob in a file. */
 export class PartialFile {
@@ -72,7 +64,7 @@ export class PartialFile {
     const file = await open(path, 'wx+', 0o600);
     try {
       await file.truncate(geometry.size + trailerBytes(geometry));
-      await writeFully(file, header(geometry), geometry.size);
+      await writeFully(file, trailerHeader(geometry), geometry.size);
       return new PartialFile(file, geometry, hasher);
     } catch (error) {
       await file.close();
@@ -92,7 +84,7 @@ export class PartialFile {
       const trailer = Buffer.alloc(trailerBytes(geometry));
       if (Number(stat.size) === geometry.size + trailer.length) {
         await readFully(file, trailer, geometry.size);
-        if (trailer.subarray(0, HEADER_BYTES).equals(header(geometry))) {
+        if (trailer.subarray(0, HEADER_BYTES).equals(trailerHeader(geometry))) {
           return new PartialFile(file, geometry, hasher, trailer.subarray(HEADER_BYTES));
         }
       }
@@ -222,15 +214,4 @@ export class PartialFile {
     await writeFully(this.#file, entries, this.#size + HEADER_BYTES + index * ENTRY_BYTES);
     this.#states.fill(state, index, end);
   }
-}
-
-function trailerBytes({ size, partSize }: PartialGeometry): number {
-  return HEADER_BYTES + Math.ceil(size / partSize) * ENTRY_BYTES;
-}
-
-function header({ partSize }: PartialGeometry): Buffer {
-  const bytes = Buffer.alloc(HEADER_BYTES);
-  MAGIC.copy(bytes);
-  bytes.writeUInt32LE(partSize, MAGIC.length);
-  return bytes;
 }
