@@ -1,7 +1,6 @@
 import type { CounterName, Counters } from '../observe/counters.js';
 import { isStoreError } from './errors.js';
 import type { GetResult, WritableObjectStore } from './object-store.js';
-import { readBodyInto } from './read-into.js';
 
 /** A store that counts its requests, its errors and the bytes it delivers. */
 export function withCounting(store: WritableObjectStore, counters: Counters): WritableObjectStore {
@@ -24,8 +23,20 @@ export function withCounting(store: WritableObjectStore, counters: Counters): Wr
       const cancel = () => {
         result.cancel();
       };
-      const body = countBytes(result, counters);
-      return { ...result, cancel, body, readInto: readBodyInto.bind(undefined, body) };
+      const readInto: GetResult['readInto'] = async (target, arrived) => {
+        let counted = 0;
+        try {
+          await result.readInto(target, (bytes) => {
+            counters.increment('store.bytes', bytes - counted);
+            counted = bytes;
+            arrived?.(bytes);
+          });
+        } catch (error) {
+          noteError(error, counters);
+          throw error;
+        }
+      };
+      return { ...result, cancel, body: countBytes(result, counters), readInto };
     },
     put: (key, body, signal) => count('store.write', store.put(key, body, signal)),
     delete: (key, signal) => count('store.write', store.delete(key, signal)),

@@ -76,6 +76,9 @@ describe('withDeadline', () => {
     await expect(body[Symbol.asyncIterator]().next()).rejects.toEqual(timeout);
     expect(cancelled).toBe(1);
     expect(signal?.aborted).toBe(true);
+    const another = await stalling.get('a');
+    await expect(another.readInto(new Uint8Array(2))).rejects.toEqual(timeout);
+    expect(cancelled).toBe(2);
   });
 
   it('cancels an answer that comes too late', async () => {

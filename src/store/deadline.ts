@@ -1,4 +1,5 @@
 import { StoreError } from './errors.js';
+import { IdleWatchdog } from './idle-watchdog.js';
 import {
   copyRequests,
   type GetOptions,
@@ -6,7 +7,6 @@ import {
   type ListOptions,
   type WritableObjectStore,
 } from './object-store.js';
-import { readBodyInto } from './read-into.js';
 
 export interface Deadline {
   /** Longest wait for the answer of a LIST, HEAD or DELETE and for the head of a GET, in ms. */
@@ -102,8 +102,15 @@ async function getWithin(
     const cancel = () => {
       result.cancel();
     };
-    const body = stopStalls({ result, idleMs, what, controller });
-    return { ...result, cancel, body, readInto: readBodyInto.bind(undefined, body) };
+    const guard = { result, idleMs, what, controller };
+    const readInto: GetResult['readInto'] = (target, arrived) =>
+      untilStall(guard, (progress) =>
+        result.readInto(target, (bytes) => {
+          progress();
+          arrived?.(bytes);
+        }),
+      );
+    return { ...result, cancel, body: stopStalls(guard), readInto };
   } catch (error) {
     late = true;
     throw error;
@@ -117,22 +124,59 @@ interface StallGuard {
   readonly controller: AbortController;
 }
 
-async function* stopStalls({ result, idleMs, what, controller }: StallGuard) {
-  const chunks = result.body[Symbol.asyncIterator]();
+/**
+ * Run `transfer`, which calls its argument whenever bytes came; when none come for too long, cancel
+ * it and reject, even when the driver does not react.
+ */
+function untilStall(
+  guard: StallGuard,
+  transfer: (progress: () => void) => Promise<void>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const watchdog = new IdleWatchdog(guard.idleMs, () => {
+      reject(stall(guard));
+    });
+    const progress = () => {
+      watchdog.wait();
+    };
+    progress();
+    transfer(progress)
+      .finally(() => {
+        watchdog.stop();
+      })
+      .then(resolve, reject);
+  });
+}
+
+/** The body, with one timer for all its chunks; the time its reader takes is not counted. */
+async function* stopStalls(guard: StallGuard): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = guard.result.body[Symbol.asyncIterator]();
+  let stalled: (error: StoreError) => void = () => undefined;
+  const watchdog = new IdleWatchdog(guard.idleMs, () => {
+    stalled(stall(guard));
+  });
   try {
     for (;;) {
-      const next = await limit(idleMs, chunks.next(), () => {
-        result.cancel();
-        controller.abort();
-        return timeout(what, `no bytes came for ${idleMs} ms`);
+      watchdog.wait();
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        stalled = reject;
+        chunks.next().then(resolve, reject);
       });
+      watchdog.rest();
       if (next.done === true) return;
       yield next.value;
     }
   } finally {
+    watchdog.stop();
     // Not after a stall: the driver may be the one that hangs.
-    if (!controller.signal.aborted) await chunks.return?.();
+    if (!guard.controller.signal.aborted) await chunks.return?.();
   }
+}
+
+function stall({ result, idleMs, what, controller }: StallGuard): StoreError {
+  result.cancel();
+  controller.abort();
+  return timeout(what, `no bytes came for ${idleMs} ms`);
 }
 
 /** Run `request` with a signal that fires at the caller's abort and at the deadline. */

@@ -64,7 +64,8 @@ export interface GetResult {
    * Put the bytes of the body into `target` as they arrive; instead of `body`, and once.
    * @param target at least `length` bytes, which stay the driver's until this settles
    * @param arrived called whenever more bytes are in `target`, with how many there are in all
-   * @throws StoreError as `body` does; what has arrived by then is in `target`
+   * @throws StoreError as `body` does; what has arrived by then is in `target`. After a `Timeout`
+   *   the operating system may still be writing: that memory must never be used for anything else
    */
   readInto(target: Uint8Array, arrived?: (bytes: number) => void): Promise<void>;
   /** Stop the transfer; safe to call at any time, also after the end. */

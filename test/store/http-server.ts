@@ -12,14 +12,14 @@ export interface RunningServer {
   readonly stop: () => Promise<void>;
 }
 
-export async function listen(server: Server): Promise<RunningServer> {
+export async function listen(server: Server, host = '127.0.0.1'): Promise<RunningServer> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

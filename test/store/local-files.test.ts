@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { appendFileSync, readdirSync, truncateSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -155,6 +155,27 @@ describe('the local store', () => {
     it('says Interrupted when it is written to', async () => {
       const append = () => fs.appendFile(join(root, 'd/large'), 'x');
       await expectFailure(readWhile(append), 'Interrupted', /changed while/);
+    });
+
+    it('says the same when it is read into memory', async () => {
+      const path = join(root, 'd/large');
+      const readInto = async (change: () => void) => {
+        await fs.writeFile(path, pattern(5 * SIZE));
+        const result = await store.get('d/large');
+        let progress = 0;
+        const reading = result.readInto(new Uint8Array(5 * SIZE), (bytes) => {
+          if (progress === 0) change();
+          progress = bytes;
+        });
+        await reading.finally(() => {
+          // The last bytes are not said to be there.
+          expect(progress).toBeLessThan(5 * SIZE);
+        });
+      };
+      const shorten = () => truncateSync(path, 300_000);
+      await expectFailure(readInto(shorten), 'Interrupted', /shorter/);
+      const append = () => appendFileSync(path, 'x');
+      await expectFailure(readInto(append), 'Interrupted', /changed while/);
     });
 
     it('goes on with the old version when it is replaced or removed', async () => {

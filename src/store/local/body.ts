@@ -5,6 +5,8 @@ import { localFailure } from './failures.js';
 
 /** Bytes per read: large enough that the thread pool's cost vanishes. */
 const CHUNK = 256 * 1024;
+/** Bytes per read into the caller's memory, and between two calls of its `arrived`. */
+const STEP = 2 * 1024 * 1024;
 
 export interface FileRange {
   readonly file: FileHandle;
@@ -18,7 +20,7 @@ export interface FileRange {
 }
 
 /**
- * Stream a range of an opened file and close it at the end, at an error and on cancel. A file that
+ * Read a range of an opened file, once, and close it at the end, at an error and on cancel. A file that
  * changes while it is read ends in `Interrupted` before its last bytes are given out: an object
  * store's objects never change under a reader.
  */
@@ -40,31 +42,57 @@ export function readRange({ file, offset, length, stat, what, signal }: FileRang
     throw new StoreError('Interrupted', `${what} was changed while it was read: read it again.`);
   };
 
+  /** Fill (a part of) `buffer`; the last bytes are given out only if the file is what it was. */
+  const readSome = async (buffer: Uint8Array, position: number): Promise<number> => {
+    if (isCancelled()) throw aborted();
+    const wanted = Math.min(buffer.length, offset + length - position);
+    const { bytesRead } = await file.read(buffer, 0, wanted, position);
+    if (isCancelled()) throw aborted();
+    if (bytesRead === 0) {
+      throw new StoreError('Interrupted', `${what} became shorter while it was read.`);
+    }
+    if (position + bytesRead === offset + length) await checkUnchanged();
+    return bytesRead;
+  };
+  const failure = (error: unknown) =>
+    isCancelled() ? aborted(error) : localFailure(error, `read ${what}`);
+  const finish = async () => {
+    signal?.removeEventListener('abort', cancel);
+    await close();
+  };
+
   async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for (let position = offset; position < offset + length;) {
-        if (isCancelled()) throw aborted();
         const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, offset + length - position));
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
-        if (bytesRead === 0) {
-          throw new StoreError('Interrupted', `${what} became shorter while it was read.`);
-        }
+        const bytesRead = await readSome(buffer, position);
         position += bytesRead;
-        if (position === offset + length) await checkUnchanged();
         yield buffer.subarray(0, bytesRead);
       }
     } catch (error) {
-      throw isCancelled() ? aborted(error) : localFailure(error, `read ${what}`);
+      throw failure(error);
     } finally {
-      signal?.removeEventListener('abort', cancel);
-      await close();
+      await finish();
     }
   }
+
+  const readInto = async (target: Uint8Array, arrived?: (bytes: number) => void): Promise<void> => {
+    try {
+      for (let filled = 0; filled < length;) {
+        filled += await readSome(target.subarray(filled, filled + STEP), offset + filled);
+        arrived?.(filled);
+      }
+    } catch (error) {
+      throw failure(error);
+    } finally {
+      await finish();
+    }
+  };
   const isCancelled = () => cancelled;
   const aborted = (cause?: unknown) =>
     cause instanceof StoreError
       ? cause
       : new StoreError('Aborted', `Reading ${what} was aborted.`, { cause });
 
-  return { body: read(), cancel };
+  return { body: read(), readInto, cancel };
 }

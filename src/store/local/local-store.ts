@@ -22,7 +22,6 @@ import { errnoOf, localFailure } from './failures.js';
 import { checkConditions, infoOf, selectRange } from './info.js';
 import { listPage } from './list.js';
 import { copyFileBeneath, removeBeneath, writeFileBeneath } from './write.js';
-import { readBodyInto } from '../read-into.js';
 
 /**
  * A directory as an object store: keys are relative paths of regular files. No link below the
@@ -70,8 +69,7 @@ export class LocalStore implements WritableObjectStore {
       checkConditions(info, options, what);
       const { offset, length } = selectRange(info.size, range, what);
       this.#checkAborted(key, signal);
-      const { body, cancel } = readRange({ file, offset, length, stat, what, signal });
-      const readInto = readBodyInto.bind(undefined, body);
+      const { body, readInto, cancel } = readRange({ file, offset, length, stat, what, signal });
       return { info, offset, length, body, readInto, cancel };
     } catch (error) {
       await file.close();

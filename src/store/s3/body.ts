@@ -1,9 +1,11 @@
-import type { Readable } from 'node:stream';
 import { StoreError } from '../errors.js';
+import { BodyTooLongError } from '../http/errors.js';
+import type { ResponseBody } from '../http/response-body.js';
+import { readBodyInto } from '../read-into.js';
 import { networkFailure } from './network-failures.js';
 
 export interface BodyOptions {
-  readonly stream: Readable;
+  readonly stream: ResponseBody;
   /** Bytes to drop first, and after `length`: from a server that ignored the range. */
   readonly skip: number;
   readonly length: number;
@@ -37,6 +39,7 @@ export function receiveBody(options: BodyOptions) {
   const take = (chunk: Uint8Array): Uint8Array => {
     const start = Math.min(skip, chunk.length);
     skip -= start;
+    if (chunk.length - start > left && !ignoredRange) throw tooLong();
     const part = chunk.subarray(start, start + Math.min(left, chunk.length - start));
     left -= part.length;
     return part;
@@ -59,6 +62,22 @@ export function receiveBody(options: BodyOptions) {
     if (left > 0) throw isCancelled() ? aborted() : tooShort();
   }
 
+  const readInto = async (target: Uint8Array, arrived?: (bytes: number) => void): Promise<void> => {
+    // What must be skipped or cut off goes the long way.
+    if (ignoredRange) return readBodyInto(body, target, arrived);
+    try {
+      if (isCancelled()) throw aborted();
+      await stream.readInto(target.subarray(0, length), (bytes) => {
+        left = length - bytes;
+        arrived?.(bytes);
+      });
+    } catch (error) {
+      stream.destroy();
+      throw failure(error);
+    }
+    if (left > 0) throw tooShort();
+  };
+
   const isCancelled = () => cancelled || signal?.aborted === true;
   const aborted = (cause?: unknown) =>
     new StoreError('Aborted', `Reading ${what} was aborted.`, { cause });
@@ -68,13 +87,23 @@ export function receiveBody(options: BodyOptions) {
       `The answer with ${what} ended ${left} bytes early, of ${length}: read it again.`,
       { cause },
     );
+  const tooLong = (cause?: unknown) =>
+    new StoreError(
+      'Interrupted',
+      `The answer with ${what} is longer than it says: read it again.`,
+      {
+        cause,
+      },
+    );
   const failure = (error: unknown): StoreError => {
     if (error instanceof StoreError) return error;
     if (isCancelled()) return aborted(error);
+    if (error instanceof BodyTooLongError) return tooLong(error);
     return networkFailure(error)?.[0] === 'Timeout'
       ? new StoreError('Timeout', `The server stopped sending ${what}.`, { cause: error })
       : tooShort(error);
   };
 
-  return { body: read(), cancel };
+  const body = read();
+  return { body, readInto, cancel };
 }

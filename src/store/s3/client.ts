@@ -3,28 +3,32 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Source } from '../source.js';
 import type { S3Access } from './access.js';
 import { trustedCertificates } from './certificates.js';
+import { RequestHandler } from './request-handler.js';
 
 /** The SDK's module, imported only when a bucket is opened: it costs 100 ms at start-up. */
 export type Sdk = typeof clientS3;
 
-/** Sockets kept per endpoint; more than the reading floors ever use at once. */
-const SOCKETS = 64;
 const CONNECT_MS = 5_000;
+/** Servers close idle connections sooner or later, most after 5 to 75 s; a lost one costs a retry. */
+const IDLE_MS = 30_000;
 /** A last resort: the deadline wrapper notices a stalled transfer earlier. */
 const SILENCE_MS = 120_000;
 const ATTEMPTS = 3;
 const FALLBACK_REGION = 'us-east-1';
 
-/** The SDK and a client for `source`. Reads configuration files; makes no request. */
+/**
+ * The SDK and a client for `source`. Reads configuration files; makes no request.
+ * @param connections that are kept at most while unused
+ */
 export async function openClient(
   source: S3Source,
   access: S3Access = {},
+  connections = 64,
 ): Promise<{ sdk: Sdk; client: S3Client }> {
   // The SDK would print a warning about Node 20 into the user's terminal.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sdk = await import('@aws-sdk/client-s3');
   const ca = source.ca === undefined ? {} : { ca: await trustedCertificates(source.ca) };
-  const agent = { keepAlive: true, maxSockets: SOCKETS };
   const client = new sdk.S3Client({
     ...(source.endpoint !== undefined && { endpoint: source.endpoint }),
     ...(source.profile !== undefined && { profile: source.profile }),
@@ -37,18 +41,17 @@ export async function openClient(
     // The checksums that newer SDKs add break other servers, and guard no ranged read.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      httpAgent: agent,
-      httpsAgent: { ...agent, ...ca, ...(access.skipVerify === true && TRUST_ANYBODY) },
-      connectionTimeout: CONNECT_MS,
-      socketTimeout: SILENCE_MS,
-    },
+    requestHandler: new RequestHandler({
+      connections,
+      connectMs: CONNECT_MS,
+      silenceMs: SILENCE_MS,
+      idleMs: IDLE_MS,
+      ...ca,
+      skipVerify: access.skipVerify === true,
+    }),
   });
   return { sdk, client };
 }
-
-/** What zot's `skipverify` asks for. */
-const TRUST_ANYBODY = { rejectUnauthorized: false };
 
 /** Requests leave as they are built; without credentials here the SDK would search for some. */
 const UNSIGNED: Pick<S3ClientConfig, 'signer' | 'credentials'> = {

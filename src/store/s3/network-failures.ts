@@ -56,11 +56,5 @@ function explain(error: Error): [StoreErrorCode, string] | undefined {
     CONNECTION[code] ?? TLS[code] ?? (/^ERR_(SSL|TLS)_/.test(code) ? TLS['EPROTO'] : undefined);
   if (reason !== undefined)
     return ['Unreachable', `${where} cannot be reached (${code}); ${reason}`];
-  if (error.name !== 'TimeoutError') return undefined;
-  return error.message.includes('did not establish a connection')
-    ? [
-        'Unreachable',
-        `no connection to ${where} came about in time; ${CONNECTION['ETIMEDOUT'] ?? ''}`,
-      ]
-    : ['Timeout', 'the server stopped answering'];
+  return error.name === 'TimeoutError' ? ['Timeout', 'the server stopped answering'] : undefined;
 }

@@ -1,5 +1,5 @@
 import type { GetObjectCommandOutput, HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
-import type { Readable } from 'node:stream';
+import type { ResponseBody } from '../http/response-body.js';
 import { formatSource, type S3Source } from '../source.js';
 import type {
   CopyOptions,
@@ -22,7 +22,6 @@ import { readPage } from './list.js';
 import { answeredRange } from './range.js';
 import { abortable, answerOf } from './request.js';
 import { S3Writer } from './writer.js';
-import { readBodyInto } from '../read-into.js';
 
 /**
  * A bucket of any S3-compatible server, through the AWS SDK: its credential chain, its signing, its
@@ -99,12 +98,12 @@ export class S3Store implements WritableObjectStore {
     });
     const output = await this.#send(this.#client.send(command, abortable(signal)), context, signal);
     const what = `"${key}" in ${this.name}`;
-    // Node's handler gives a Readable; the SDK's type also allows a browser's streams.
-    const stream = output.Body as Readable;
+    // The SDK passes on what our request handler gave it.
+    const stream = output.Body as unknown as ResponseBody;
     try {
       const { size, offset, length, ignored } = answeredRange(output, range, what);
       const skip = ignored ? offset : 0;
-      const { body, cancel } = receiveBody({
+      const { body, readInto, cancel } = receiveBody({
         stream,
         skip,
         length,
@@ -112,7 +111,6 @@ export class S3Store implements WritableObjectStore {
         what,
         signal,
       });
-      const readInto = readBodyInto.bind(undefined, body);
       return { info: readHead(key, size, output), offset, length, body, readInto, cancel };
     } catch (error) {
       stream.on('error', () => undefined).destroy();

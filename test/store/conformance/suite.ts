@@ -6,6 +6,7 @@ import { conditions } from './conditions.js';
 import type { Context } from './context.js';
 import { keys } from './keys.js';
 import { listing } from './listing.js';
+import { memory } from './memory.js';
 import { ranges } from './ranges.js';
 import { refusals } from './refusals.js';
 import { transfer } from './transfer.js';
@@ -47,6 +48,7 @@ export function conformance(target: Target): void {
     describe('listing', () => listing(context));
     describe('keys', () => keys(context));
     describe('transfer', () => transfer(context));
+    describe('memory', () => memory(context));
     if (target.hasServer) describe('refusals', () => refusals(context));
   });
 }
