@@ -12,6 +12,14 @@ export default defineConfig({
       { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/lint/**/*.test.ts'] } },
       { test: { name: 'vectors', include: ['test/vectors/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'store', include: ['test/store/**/*.test.ts'], ...serial } },
+      {
+        test: {
+          name: 'migrate',
+          include: ['test/migrate/**/*.test.ts'],
+          globalSetup: ['test/fault/support/radosgw-setup.ts'],
+          ...serial,
+        },
+      },
       { test: { name: 'mount', include: ['test/mount/**/*.test.ts'], ...serial } },
       { test: { name: 'interop', include: ['test/interop/**/*.test.ts'], ...serial } },
       {

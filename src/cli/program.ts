@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { cacheCommand } from './cache-command.js';
+import { checkCommand } from './check-command.js';
 import { doctorCommand } from './doctor-command.js';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-code.js';
 import { lsCommand } from './ls-command.js';
@@ -53,6 +54,7 @@ function buildProgram(context: CommandContext): Command {
     mountCommand,
     umountCommand,
     lsCommand,
+    checkCommand,
     statusCommand,
     doctorCommand,
     cacheCommand,

@@ -12,7 +12,7 @@ import {
 
 /** Which commands take an option. */
 export type OptionScope =
-  /** Every command that reads a source: `mount`, `ls`, `doctor`. */
+  /** Every command that reads a source: `mount`, `ls`, `check`, `doctor`. */
   | 'source'
   /** Commands that use the disk cache: `cache`. */
   | 'cache'
