@@ -7,7 +7,7 @@ import {
   type LocalDiskCache,
   openDiskCache,
 } from '../../src/blobs/disk/local-disk-cache.js';
-import type { CachedBlob, ContentName } from '../../src/blobs/disk-cache.js';
+import type { CachedBlob, ContentName, PartialBlob } from '../../src/blobs/disk-cache.js';
 import { Counters } from '../../src/observe/counters.js';
 import { silentLog } from '../../src/observe/log.js';
 import type { Digest } from '../../src/oci/digest.js';
@@ -62,22 +62,45 @@ export function testContent(size: number, seed = 0): { bytes: Buffer; name: Cont
   return { bytes, name: { digest, size } };
 }
 
-/** Keep a blob, part by part; undefined when the cache does not take it. */
+/**
+ * Keep a blob as its reader does: what an earlier run left is read, the rest written, and the blob
+ * made complete when the bytes that were read or written are right. Undefined when the cache does
+ * not take it.
+ */
 export async function keep(
   cache: LocalDiskCache,
   { bytes, name }: { bytes: Buffer; name: ContentName },
 ): Promise<CachedBlob | undefined> {
   const partial = await cache.openPartial(name);
   if (partial === undefined) return undefined;
+  return finish(partial, { bytes, name });
+}
+
+/** As {@link keep}, with a partial blob that is open. */
+export async function finish(
+  partial: PartialBlob,
+  { bytes, name }: { bytes: Buffer; name: ContentName },
+): Promise<CachedBlob | undefined> {
+  const seen = Buffer.from(bytes);
   for (let index = 0; index * partial.partSize < name.size; index++) {
     const at = index * partial.partSize;
-    if (partial.has(index)) continue;
-    if (!(await partial.write(index, bytes.subarray(at, at + partial.partSize)))) {
-      await partial.close();
-      return undefined;
-    }
+    const part = seen.subarray(at, at + partial.partSize);
+    if (partial.has(index) && (await succeeds(partial.read(part, at)))) continue;
+    bytes.copy(seen, at, at, at + partial.partSize);
+    if (await partial.write(index, part)) continue;
+    await partial.close();
+    return undefined;
   }
-  return partial.complete();
+  if (seen.equals(bytes)) return partial.complete();
+  await partial.discard();
+  return undefined;
+}
+
+async function succeeds(work: Promise<void>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** All bytes of a blob, which is closed; undefined for a miss. */

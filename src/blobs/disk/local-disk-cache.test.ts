@@ -247,6 +247,23 @@ describe('a partial blob', () => {
     expect(await resumed?.complete()).toBeUndefined();
   });
 
+  it('that somebody writes to in the middle is not made complete', async () => {
+    const directory = await newCacheDirectory();
+    const { cache, counters } = await openTestCache(directory);
+    const partial = await cache.openPartial(CONTENT.name);
+    await partial?.write(0, CONTENT.bytes.subarray(0, 2 * TEST_PART));
+    const [file = ''] = await partialFiles(directory, CONTENT.name);
+    // The kernel's clock ticks every 4 ms on some hosts.
+    await new Promise((resolve) => setTimeout(resolve, 12));
+    await flip(file, 5);
+    await partial?.write(2, CONTENT.bytes.subarray(2 * TEST_PART));
+    expect([0, 1, 2].map((index) => partial?.has(index))).toEqual([false, false, true]);
+    expect(await partial?.complete()).toBeUndefined();
+    expect(counters.get('cache.damaged')).toBe(1);
+    (await keep(cache, CONTENT))?.close();
+    expect((await readCached(cache, CONTENT.name))?.equals(CONTENT.bytes)).toBe(true);
+  });
+
   it('that was damaged since is fetched again, part by part', async () => {
     const directory = await newCacheDirectory();
     const { cache } = await openTestCache(directory);

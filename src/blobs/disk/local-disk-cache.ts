@@ -8,7 +8,6 @@ import type { CachedBlob, ContentName, DiskCache, PartialBlob } from '../disk-ca
 import { claimPartial } from './claim.js';
 import { CompleteBlobs } from './complete-blobs.js';
 import { CacheDirectory, syncDirectory } from './directory.js';
-import { fingerprintOf } from './fingerprint.js';
 import { HasherThread } from './hasher-thread.js';
 import { OpenPartial } from './open-partial.js';
 import { newOwner, RENEWAL_MS, retireOwner } from './owner.js';
@@ -218,8 +217,7 @@ export class LocalDiskCache implements DiskCache {
     await rename(path, blobPath(root, digest));
     await syncDirectory(shard);
     // After the rename, which changes the ctime.
-    const fingerprint = fingerprintOf(await file.stat());
-    await writeRecord(recordPath(root, digest), fingerprint);
+    await writeRecord(recordPath(root, digest), await file.fingerprint());
     const blob = await this.#complete.open(digest, name.size);
     if (blob === undefined) throw new Error(`${digest} was removed from the cache at once.`);
     return blob;

@@ -1,4 +1,4 @@
-import { rename, utimes } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import type { CachedBlob, ContentName, PartialBlob } from '../disk-cache.js';
 import { removeFile } from './evict.js';
 import type { PartialFile } from './partial-file.js';
@@ -94,11 +94,12 @@ export class OpenPartial implements PartialBlob {
     const { trouble, counters } = this.#options;
     if (this.#ending !== undefined) return undefined;
     return this.#end(async () => {
-      if (!this.file.isWhole) {
-        await this.#leave();
-        return undefined;
-      }
       try {
+        if (!(await this.file.isWhole())) {
+          if (this.file.isStrange) counters.increment('cache.damaged');
+          await this.#leave();
+          return undefined;
+        }
         const blob = await this.#options.publish(this);
         counters.increment('cache.completed');
         trouble.worked();
@@ -127,8 +128,7 @@ export class OpenPartial implements PartialBlob {
 
   /** Say to other processes that it is being written. */
   renew(): void {
-    const now = Date.now() / 1000;
-    void utimes(this.path, now, now).catch(() => undefined);
+    void this.#work(() => this.file.touch()).catch(() => undefined);
   }
 
   /** Let the next one go on with it. */

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { type Fingerprint, fingerprintOf } from './fingerprint.js';
 import type { HasherThread } from './hasher-thread.js';
 import {
   ABSENT,
@@ -12,6 +13,7 @@ import {
   WRITTEN,
 } from './partial-trailer.js';
 import { openPlainFile, readFully, writeFully } from './plain-file.js';
+import { WatchedFile } from './watched-file.js';
 
 /**
  * The file of a partial blob: the blob's bytes, sparse, then a trailer that says which parts are
@@ -28,11 +30,12 @@ const LEFT = 3;
 /** Parts of a blob in a file. */
 export class PartialFile {
   readonly partSize: number;
-  readonly #file: FileHandle;
+  readonly #file: WatchedFile;
   readonly #size: number;
   readonly #hasher: HasherThread;
   readonly #states: Uint8Array;
   readonly #hashes: Buffer;
+  #isStrange = false;
   readonly #checks = new Map<number, Promise<boolean>>();
 
   private constructor(
@@ -42,7 +45,7 @@ export class PartialFile {
     entries?: Buffer,
   ) {
     const parts = Math.ceil(size / partSize);
-    this.#file = file;
+    this.#file = new WatchedFile(file, () => this.#distrust());
     this.#size = size;
     this.partSize = partSize;
     this.#hasher = hasher;
@@ -106,12 +109,22 @@ export class PartialFile {
     return (this.#states[index] ?? ABSENT) !== ABSENT;
   }
 
+  /** Somebody else has written to it in this run, as far as was seen. */
+  get isStrange(): boolean {
+    return this.#isStrange;
+  }
+
   get isEmpty(): boolean {
     return this.#states.every((state) => state === ABSENT);
   }
 
-  /** Whether every part was written, or read and found right, in this run. */
-  get isWhole(): boolean {
+  /**
+   * Whether every part was written, or read and found right, in this run, and nobody else has
+   * written to the file since.
+   * @throws system errors
+   */
+  async isWhole(): Promise<boolean> {
+    await this.#file.look();
     return this.#states.every((state) => state === WRITTEN || state === HASHED);
   }
 
@@ -121,7 +134,7 @@ export class PartialFile {
     for (let index = Math.floor(position / this.partSize); index * this.partSize < end; index++) {
       if (!(await this.#isGood(index))) throw new Error(`Part ${index} is not in the cache.`);
     }
-    await readFully(this.#file, target, position);
+    await readFully(this.#file.handle, target, position);
   }
 
   /**
@@ -130,9 +143,11 @@ export class PartialFile {
    * @throws system errors
    */
   async write(index: number, bytes: Uint8Array): Promise<number> {
-    await writeFully(this.#file, bytes, index * this.partSize);
     const end = index + Math.ceil(bytes.length / this.partSize);
-    await this.#enter(index, end, WRITTEN);
+    await this.#file.change(async (file) => {
+      await writeFully(file, bytes, index * this.partSize);
+      await this.#enter(file, index, end, WRITTEN);
+    });
     return end;
   }
 
@@ -144,8 +159,12 @@ export class PartialFile {
     if (this.#states[index] !== WRITTEN) return;
     const hash = await this.#hash(index);
     if (hash === undefined) return;
-    hash.copy(this.#hashes, index * HASH_BYTES);
-    await this.#enter(index, index + 1, HASHED);
+    await this.#file.change(async (file) => {
+      // Nobody else has changed it up to now, so the hash is that of what was written.
+      if (this.#states[index] !== WRITTEN) return;
+      hash.copy(this.#hashes, index * HASH_BYTES);
+      await this.#enter(file, index, index + 1, HASHED);
+    });
   }
 
   /** Indexes of parts that a later run could not use. */
@@ -158,18 +177,41 @@ export class PartialFile {
    * @throws system errors
    */
   async finish(): Promise<void> {
-    await this.#file.truncate(this.#size);
-    await this.#file.chmod(0o400);
-    await this.#file.sync();
+    await this.#file.change((file) => file.truncate(this.#size));
+    await this.#file.handle.chmod(0o400);
+    await this.#file.handle.sync();
   }
 
-  /** What stat(2) tells about it. */
-  stat() {
-    return this.#file.stat({ bigint: true });
+  /**
+   * The fingerprint of the finished file.
+   * @throws Error when somebody else has changed it since the caller knew its bytes, and system errors
+   */
+  async fingerprint(): Promise<Fingerprint> {
+    await this.#file.look();
+    if (this.#isStrange) throw new Error('Somebody else has written to the file.');
+    return fingerprintOf(await this.#file.handle.stat({ bigint: true }));
+  }
+
+  /**
+   * Show that it is being written.
+   * @throws system errors
+   */
+  touch(): Promise<void> {
+    const now = Date.now() / 1000;
+    return this.#file.change((file) => file.utimes(now, now));
   }
 
   close(): Promise<void> {
-    return this.#file.close();
+    return this.#file.handle.close();
+  }
+
+  /** Somebody else has written to it: what this run wrote is no better than what it found. */
+  #distrust(): void {
+    this.#isStrange = true;
+    for (const [index, state] of this.#states.entries()) {
+      if (state === WRITTEN) this.#states[index] = ABSENT;
+      else if (state === HASHED) this.#states[index] = LEFT;
+    }
   }
 
   async #isGood(index: number): Promise<boolean> {
@@ -194,7 +236,7 @@ export class PartialFile {
   async #hash(index: number): Promise<Buffer | undefined> {
     const offset = index * this.partSize;
     const digest = await this.#hasher.hash({
-      fd: this.#file.fd,
+      fd: this.#file.handle.fd,
       algorithm: 'sha256',
       offset,
       length: Math.min(this.partSize, this.#size - offset),
@@ -203,7 +245,7 @@ export class PartialFile {
   }
 
   /** Write the entries of parts from `index` to before `end`. */
-  async #enter(index: number, end: number, state: number): Promise<void> {
+  async #enter(file: FileHandle, index: number, end: number, state: number): Promise<void> {
     const entries = Buffer.alloc((end - index) * ENTRY_BYTES);
     for (let part = index; part < end; part++) {
       const at = (part - index) * ENTRY_BYTES;
@@ -211,7 +253,7 @@ export class PartialFile {
       if (state !== HASHED) continue;
       this.#hashes.copy(entries, at + 1, part * HASH_BYTES, (part + 1) * HASH_BYTES);
     }
-    await writeFully(this.#file, entries, this.#size + HEADER_BYTES + index * ENTRY_BYTES);
+    await writeFully(file, entries, this.#size + HEADER_BYTES + index * ENTRY_BYTES);
     this.#states.fill(state, index, end);
   }
 }
