@@ -112,7 +112,11 @@ export interface FileSystem {
    */
   inHand(ino: InodeNumber): ListingInHand | undefined;
   open(ino: InodeNumber): Promise<OpenFile>;
-  /** Exactly the bytes of the range that lie within the file; shorter only at the end. */
+  /**
+   * Exactly the bytes of the range that lie within the file; shorter only at the end. They may lie
+   * in memory that is used again from the event loop's next turn on: a transport writes or copies
+   * them before it awaits anything else.
+   */
   read(handle: number, offset: number, length: number): Promise<Uint8Array>;
   release(handle: number): ReleasedFile;
   forget(ino: InodeNumber, count: number): void;
