@@ -50,6 +50,7 @@ export class Blobs implements ContentObserver {
   readonly #contents = new Map<string, BlobContent>();
   readonly #verified: LRUCache<string, BlobContent>;
   readonly #finding = new Map<string, Promise<void>>();
+  #onWrong: (name: BlobName) => void = () => undefined;
 
   constructor(options: BlobsOptions) {
     this.#registry = options.registry;
@@ -76,6 +77,11 @@ export class Blobs implements ContentObserver {
         if (reason === 'evict') this.#forgetVerified(content);
       },
     });
+  }
+
+  /** Be told of each blob some bytes of which are wrong, before anybody may open it again. */
+  watch(onWrong: (name: BlobName) => void): void {
+    this.#onWrong = onWrong;
   }
 
   /**
@@ -167,8 +173,10 @@ export class Blobs implements ContentObserver {
   }
 
   poisoned(content: BlobContent, repository: string, reason: string): void {
+    const name = nameOf(content, repository);
+    this.#onWrong(name);
     this.#reportMismatch(
-      nameOf(content, repository),
+      name,
       `The stored bytes do not hash to the blob's name (${reason}); its readers get an I/O error.`,
     );
   }
