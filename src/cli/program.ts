@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor-command.js';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-code.js';
 import { lsCommand } from './ls-command.js';
 import { mountCommand } from './mount-command.js';
+import { refreshCommand } from './refresh-command.js';
 import { statusCommand } from './status-command.js';
 import type { Terminal } from './terminal.js';
 import { umountCommand } from './umount-command.js';
@@ -56,6 +57,7 @@ function buildProgram(context: CommandContext): Command {
     lsCommand,
     checkCommand,
     statusCommand,
+    refreshCommand,
     doctorCommand,
     cacheCommand,
   ];

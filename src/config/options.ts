@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import {
   byteSize,
-  connectionCount,
   duration,
   memorySize,
   permissionMask,
@@ -109,13 +108,6 @@ export const optionsSchema = z.object({
     value: 'size',
     default: '64MiB',
     description: 'Memory for blobs and documents, whatever the number of readers; at least 8MiB.',
-  }),
-  connections: field(connectionCount.default(64), {
-    scope: 'source',
-    value: 'number',
-    default: '64',
-    description:
-      'Connections to a store, and requests under way, at most; further requests wait. One reader uses up to 16.',
   }),
   requestTimeout: field(duration.default(10_000), {
     scope: 'source',

@@ -16,17 +16,14 @@ const SILENCE_MS = 120_000;
 const ATTEMPTS = 3;
 const FALLBACK_REGION = 'us-east-1';
 
-/** How a bucket is opened, beside what its source says. */
-export interface ClientOptions {
-  /** Sockets at most. */
-  readonly connections: number;
-  readonly access?: S3Access;
-}
-
-/** The SDK and a client for `source`. Reads configuration files; makes no request. */
+/**
+ * The SDK and a client for `source`. Reads configuration files; makes no request.
+ * @param connections that are kept at most while unused
+ */
 export async function openClient(
   source: S3Source,
-  { connections, access = {} }: ClientOptions,
+  access: S3Access = {},
+  connections = 64,
 ): Promise<{ sdk: Sdk; client: S3Client }> {
   // The SDK would print a warning about Node 20 into the user's terminal.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
