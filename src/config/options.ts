@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   byteSize,
+  connectionCount,
   duration,
   memorySize,
   permissionMask,
@@ -108,6 +109,13 @@ export const optionsSchema = z.object({
     value: 'size',
     default: '64MiB',
     description: 'Memory for blobs and documents, whatever the number of readers; at least 8MiB.',
+  }),
+  connections: field(connectionCount.default(64), {
+    scope: 'source',
+    value: 'number',
+    default: '64',
+    description:
+      'Connections to a store, and requests under way, at most; further requests wait. One reader uses up to 16.',
   }),
   requestTimeout: field(duration.default(10_000), {
     scope: 'source',

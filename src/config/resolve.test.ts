@@ -31,6 +31,7 @@ describe('precedence', () => {
       exclude: [],
       refresh: 5000,
       memory: 67_108_864,
+      connections: 64,
       requestTimeout: 10_000,
       readTimeout: 30_000,
       stateDir: undefined,

@@ -39,6 +39,16 @@ export const memorySize = byteSize.refine(
   'too little memory to serve blobs with: give at least 8MiB',
 );
 
+/** Fewer could be held by readers that wait for something else. */
+const LEAST_CONNECTIONS = 4;
+
+/** How many sockets a store may have; more than a server takes from one client makes no sense. */
+export const connectionCount = z.coerce
+  .number('not a number of connections')
+  .int('not a whole number')
+  .min(LEAST_CONNECTIONS, 'too few connections: give at least 4')
+  .max(1024, 'too many connections: give at most 1024');
+
 /** True or false, also as the words people use for them. */
 export const toggle = z.union([z.boolean(), z.stringbool()], {
   error: 'neither true nor false',

@@ -83,7 +83,7 @@ async function openOne(request: SourceRequest): Promise<OpenedSource> {
   const source = parseSource(request.source);
   const health = new HealthRecord();
   const store = watchStore(
-    await openStore(source, { deadline: deadlineOf(options), counters, log }),
+    await openStore(source, { ...storeOptions(options), counters, log }),
     health,
   );
   try {
@@ -109,9 +109,9 @@ async function openOne(request: SourceRequest): Promise<OpenedSource> {
   }
 }
 
-/** The store's deadlines, from the one option that sets them. */
-export function deadlineOf(options: Options): { requestMs: number; idleMs: number } {
-  return { requestMs: options.requestTimeout, idleMs: options.requestTimeout };
+/** The store's deadlines and budget, from the options that set them. */
+export function storeOptions({ requestTimeout, connections }: Options) {
+  return { deadline: { requestMs: requestTimeout, idleMs: requestTimeout }, connections };
 }
 
 /** What every registry of a source is opened with. */

@@ -9,10 +9,10 @@ import type { ObjectStore, WritableObjectStore } from '../store/object-store.js'
 import { openStore } from '../store/open.js';
 import { formatSource } from '../store/source.js';
 import {
-  deadlineOf,
   type OpenedSource,
   type StorePlace,
   registryOptions,
+  storeOptions,
   type SourceRequest,
   watchStore,
 } from './open-source.js';
@@ -76,7 +76,7 @@ function openOneStore(
   { options, log, counters }: SourceRequest,
 ): Promise<WritableObjectStore> {
   return openStore(source, {
-    deadline: deadlineOf(options),
+    ...storeOptions(options),
     counters,
     log,
     access: {

@@ -48,6 +48,8 @@ export interface GetOptions {
   readonly ifMatch?: string;
   /** Answer only when the object no longer has this ETag, else `NotModified`. */
   readonly ifNoneMatch?: string;
+  /** What is read in advance waits until nobody waits for other requests. Default: `foreground`. */
+  readonly priority?: 'foreground' | 'background';
   readonly signal?: AbortSignal;
 }
 

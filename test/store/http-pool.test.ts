@@ -143,6 +143,24 @@ describe('a connection is used again', () => {
     expect(server.opened()).toBeLessThanOrEqual(8);
   });
 
+  it('by requests that waited, because there may be no more connections', async () => {
+    const server = await serve(({ socket, connection, request }) => {
+      setTimeout(() => socket.write(response(`${connection}.${request}`)), 5);
+    });
+    const pool = openPool({ connections: 2 });
+    const waiting = new AbortController();
+    const texts = Array.from({ length: 6 }, () => get(pool, server.port));
+    const aborted = pool.send(requestTo(server.port), waiting.signal);
+    waiting.abort();
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    expect((await Promise.all(texts)).sort()).toEqual(['1.1', '1.2', '1.3', '2.1', '2.2', '2.3']);
+    // One that fails makes room as well.
+    const failing = Array.from({ length: 5 }, () => pool.send(requestTo(1)));
+    for (const failed of failing)
+      await expect(failed).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(await get(pool, server.port)).toMatch(/^\d/);
+  });
+
   it('or closed, when there would be more than are allowed', async () => {
     const servers = [await serve(write(response('a'))), await serve(write(response('b')))];
     const pool = openPool({ connections: 1 });

@@ -12,12 +12,12 @@ describe('the s3 store', () => {
     for (const cleanup of cleanups.splice(0)) await cleanup();
   });
 
-  async function storeOver(answer: (request: RawRequest) => void) {
+  async function storeOver(answer: (request: RawRequest) => void, connections = 64) {
     const server = await serveRaw(answer);
     const endpoint = `http://127.0.0.1:${server.port}`;
     const store: WritableObjectStore = await openStore(
       { kind: 's3', bucket: 'b', prefix: '', endpoint, pathStyle: true, anonymous: true },
-      { deadline: { requestMs: 10_000, idleMs: 400 } },
+      { deadline: { requestMs: 10_000, idleMs: 400 }, connections },
     );
     cleanups.push(() => store.close(), server.stop);
     return { store, server };
@@ -191,6 +191,24 @@ describe('the s3 store', () => {
     await expectFailure(store.get('k'), 'Failed', message);
     await expect.poll(server.closed).toBe(1);
     expect(server.requests).toHaveLength(1);
+  });
+
+  it('has no more connections than it may, and what waits for one is not late', async () => {
+    const { store, server } = await storeOver(({ socket }) => {
+      setTimeout(() => socket.write(response(pattern(200_000))), 30);
+    }, 4);
+    const bodies = Array.from({ length: 100 }, async (_, i) => {
+      const result = await store.get(`k${i}`, i % 2 === 0 ? { priority: 'background' } : {});
+      await result.readInto(new Uint8Array(200_000));
+      return i;
+    });
+    const order: number[] = [];
+    for (const body of bodies) void body.then((i) => order.push(i));
+    await Promise.all(bodies);
+    expect(server.opened()).toBe(4);
+    const isBackground = order.map((i) => i % 2 === 0);
+    // The first few found no queue, and of those that end together any may be first.
+    expect(isBackground.slice(-40)).toEqual(Array(40).fill(true));
   });
 
   it('says Unreachable to a server that hangs up, after three attempts', async () => {

@@ -16,14 +16,17 @@ const SILENCE_MS = 120_000;
 const ATTEMPTS = 3;
 const FALLBACK_REGION = 'us-east-1';
 
-/**
- * The SDK and a client for `source`. Reads configuration files; makes no request.
- * @param connections that are kept at most while unused
- */
+/** How a bucket is opened, beside what its source says. */
+export interface ClientOptions {
+  /** Sockets at most. */
+  readonly connections: number;
+  readonly access?: S3Access;
+}
+
+/** The SDK and a client for `source`. Reads configuration files; makes no request. */
 export async function openClient(
   source: S3Source,
-  access: S3Access = {},
-  connections = 64,
+  { connections, access = {} }: ClientOptions,
 ): Promise<{ sdk: Sdk; client: S3Client }> {
   // The SDK would print a warning about Node 20 into the user's terminal.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';

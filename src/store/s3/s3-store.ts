@@ -16,7 +16,7 @@ import type {
 } from '../object-store.js';
 import type { S3Access } from './access.js';
 import { receiveBody } from './body.js';
-import { openClient, type Sdk } from './client.js';
+import { openClient, type ClientOptions, type Sdk } from './client.js';
 import { subject, type RequestContext } from './failures.js';
 import { readPage } from './list.js';
 import { answeredRange } from './range.js';
@@ -66,8 +66,8 @@ export class S3Store implements WritableObjectStore {
    * Load the SDK and its configuration; no request is made.
    * @throws SourceError when the certificates of `source.ca` cannot be used.
    */
-  static async open(source: S3Source, access?: S3Access): Promise<S3Store> {
-    return new S3Store(source, await openClient(source, access), access);
+  static async open(source: S3Source, options: ClientOptions): Promise<S3Store> {
+    return new S3Store(source, await openClient(source, options), options.access);
   }
 
   async list({ prefix, delimiter, token, limit = 1000, signal }: ListOptions): Promise<ListPage> {
