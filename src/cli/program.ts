@@ -4,8 +4,9 @@ import { checkCommand } from './check-command.js';
 import { doctorCommand } from './doctor-command.js';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-code.js';
 import { lsCommand } from './ls-command.js';
+import { migrateCommand } from './migrate-command.js';
 import { mountCommand } from './mount-command.js';
-import { refreshCommand } from './refresh-command.js';
+import { rollbackCommand } from './rollback-command.js';
 import { statusCommand } from './status-command.js';
 import type { Terminal } from './terminal.js';
 import { umountCommand } from './umount-command.js';
@@ -56,8 +57,9 @@ function buildProgram(context: CommandContext): Command {
     umountCommand,
     lsCommand,
     checkCommand,
+    migrateCommand,
+    rollbackCommand,
     statusCommand,
-    refreshCommand,
     doctorCommand,
     cacheCommand,
   ];

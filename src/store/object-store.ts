@@ -124,6 +124,8 @@ export interface CopyOptions {
 export interface CopyResult {
   /** Hexadecimal; only where the store computed it of the whole copy. */
   readonly sha256?: string;
+  /** The copy's version token, where the store names it. */
+  readonly etag?: string;
 }
 
 /** A key that could not be deleted, and why. */

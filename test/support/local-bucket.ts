@@ -10,11 +10,15 @@ export interface LocalBucket {
   remove(): Promise<void>;
 }
 
-/** Make a local store that holds `objects` by key. */
+/**
+ * Make a local store that holds `objects` by key.
+ * @param parent where its directory is made; default that of temporary files
+ */
 export async function localBucket(
   objects: Readonly<Record<string, string | Uint8Array>>,
+  parent = tmpdir(),
 ): Promise<LocalBucket> {
-  const directory = await mkdtemp(join(tmpdir(), 'layoutfs-bucket-'));
+  const directory = await mkdtemp(join(parent, 'layoutfs-bucket-'));
   const store = new LocalStore({ kind: 'file', root: directory, prefix: '' });
   for (const [key, body] of Object.entries(objects)) await store.put(key, Buffer.from(body));
   return { store, directory, remove: () => rm(directory, { recursive: true, force: true }) };

@@ -36,7 +36,6 @@ beforeEach(() => {
     },
     publish: ({ id, parent }) => news.push({ publish: id, parent }),
     withdraw: (parent) => news.push({ withdraw: parent }),
-    notify: () => Promise.resolve(),
   });
 });
 

@@ -67,10 +67,7 @@ export class SharedFiles<File> {
 
   /** Close as threads do; false for a handle that is not open. */
   release(handle: number): boolean {
-    if (!this.#slots.leave(handle)) return false;
-    const slot = slotOf(handle);
-    if (this.#files.get(slot)?.retired === true) this.#closeUnused(slot);
-    return true;
+    return this.#slots.leave(handle);
   }
 
   /** The file behind a handle, or undefined. */

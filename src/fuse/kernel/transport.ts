@@ -97,7 +97,6 @@ async function serveHanded(
   return {
     ended,
     refresh: () => session.refresh(),
-    announced: () => session.announced(),
     requests: () => session.requests(),
     unmount: () => Promise.resolve(),
   };

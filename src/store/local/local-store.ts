@@ -106,8 +106,10 @@ export class LocalStore implements WritableObjectStore {
     this.#checkAborted(from, signal);
     const file = await this.#open(from);
     try {
-      await this.#write(to, (components) => copyFileBeneath(this.#root, file, components));
-      return {};
+      const { etag } = await this.#write(to, (components) =>
+        copyFileBeneath(this.#root, file, components),
+      );
+      return etag === undefined ? {} : { etag };
     } finally {
       await file.close();
     }

@@ -105,9 +105,14 @@ export class S3Writer {
       ...(copyChecksum && { ChecksumAlgorithm: 'SHA256' }),
     });
     const output = await answerOf(client.send(command, abortable(signal)), about, signal);
-    const { ChecksumSHA256: checksum, ChecksumType: type } = output.CopyObjectResult ?? {};
-    if (checksum === undefined || type === 'COMPOSITE') return {};
-    return { sha256: Buffer.from(checksum, 'base64').toString('hex') };
+    const result = output.CopyObjectResult;
+    const { ETag: etag, ChecksumSHA256: checksum, ChecksumType: type } = result ?? {};
+    const isWhole = checksum !== undefined && type !== 'COMPOSITE';
+    return {
+      // Some servers leave the quotes out here, and only here.
+      ...(etag !== undefined && { etag: etag.startsWith('"') ? etag : `"${etag}"` }),
+      ...(isWhole && { sha256: Buffer.from(checksum, 'base64').toString('hex') }),
+    };
   }
 
   async delete(key: string, signal?: AbortSignal): Promise<void> {

@@ -1,0 +1,35 @@
+import { UsageError } from '../config/usage-error.js';
+import { LAYOUTS, type Layout } from '../migrate/journal/format.js';
+import { migrate } from '../migrate/migrate.js';
+import { READERS } from '../migrate/plan/blockers.js';
+import { planMigration } from '../migrate/plan-migration.js';
+import { proposeAndAct, type ActingRequest } from './acting.js';
+import { shellWord } from './command-hint.js';
+import type { ExitCode } from './exit-code.js';
+
+/** Run `layoutfs migrate`. @throws UsageError, and what looking at and changing the bucket throws */
+export async function migrateCommandLine(
+  request: ActingRequest & { readonly to: string },
+): Promise<ExitCode> {
+  const to = LAYOUTS.find((layout) => layout === request.to);
+  if (to === undefined) {
+    throw new UsageError(`--to: "${request.to}" is no layout: use ${LAYOUTS.join(' or ')}.`);
+  }
+  return proposeAndAct(request, async (session, source) => {
+    const planned = await planMigration(session, to);
+    const { plan } = planned;
+    const resumed = plan.resumes === undefined ? '' : `, going on with run ${plan.resumes}`;
+    return {
+      plan,
+      title: `${DESCRIPTIONS[to]}${resumed}`,
+      readers: READERS[to],
+      command: `layoutfs migrate --to ${to} --apply --registry-stopped --plan ${plan.id} ${shellWord(source)}`,
+      act: () => migrate(session, planned),
+    };
+  });
+}
+
+const DESCRIPTIONS: Readonly<Record<Layout, string>> = {
+  shared: 'To the shared layout (storage/blobs)',
+  'per-repository': 'To whole copies in every repository',
+};

@@ -1,0 +1,51 @@
+import { UsageError } from '../config/usage-error.js';
+import { migrate } from '../migrate/migrate.js';
+import { READERS } from '../migrate/plan/blockers.js';
+import { planMigration } from '../migrate/plan-migration.js';
+import { NoSuchRunError, planRollback, runToRollBack } from '../migrate/plan-rollback.js';
+import { rollback } from '../migrate/rollback.js';
+import { proposeAndAct, type ActingRequest } from './acting.js';
+import { shellWord } from './command-hint.js';
+import type { ExitCode } from './exit-code.js';
+
+export interface RollbackRequest extends ActingRequest {
+  readonly run: string | undefined;
+  readonly byClosure: boolean;
+}
+
+/** Run `layoutfs rollback`. @throws UsageError, and what looking at and changing the bucket throws */
+export async function rollbackCommandLine(request: RollbackRequest): Promise<ExitCode> {
+  const { run: wanted, byClosure } = request;
+  if (byClosure && wanted !== undefined) {
+    throw new UsageError('Give either --run (by its journal) or --by-closure, not both.');
+  }
+  return proposeAndAct(request, async (session, source) => {
+    if (byClosure) {
+      const planned = await planMigration(session, 'per-repository');
+      return {
+        plan: planned.plan,
+        title: 'To whole copies in every repository, by closure',
+        readers: READERS['per-repository'],
+        command: `layoutfs rollback --by-closure --apply --registry-stopped ${shellWord(source)}`,
+        act: () => migrate(session, planned),
+      };
+    }
+    const run = runToRollBack(session.runs, wanted);
+    if (run === undefined) {
+      throw new NoSuchRunError(
+        session.runs.some(({ rolledBack }) => rolledBack)
+          ? `Every run in ${source} was rolled back already.`
+          : `There is no journal of a run in ${source}. Without one, --by-closure gives every ` +
+              'repository whole copies of all that it refers to, which every registry can read.',
+      );
+    }
+    const planned = await planRollback(session, run);
+    return {
+      plan: planned.plan,
+      title: `Taking run ${run.run} back, by its journal`,
+      readers: ['whatever could read it before that run'],
+      command: `layoutfs rollback --run ${run.run} --apply --registry-stopped ${shellWord(source)}`,
+      act: () => rollback(session, planned),
+    };
+  });
+}

@@ -1,0 +1,121 @@
+import { isStoreError } from '../store/errors.js';
+import { journalKey } from './journal/format.js';
+import type { RunListing } from './journal/journals.js';
+import { releaseLock, takeLock, thisProcess } from './journal/lock.js';
+import { JournalWriter, type JournalPlace } from './journal/writer.js';
+import { changedIndexes, describeLife, InUseError } from './plan/life.js';
+import type { PerformOptions, Performed } from './run/perform.js';
+import type { Requests } from './run/requests.js';
+import type { Session } from './session.js';
+
+/** What came of acting on a plan. */
+export interface Report extends Performed {
+  /** Absent where there was nothing to do. */
+  readonly run?: string;
+  /** False: the store refused something, so that the run has to be gone on with. */
+  readonly finished: boolean;
+  /** All requests, those of looking at the bucket among them. */
+  readonly requests: Requests;
+}
+
+/** Acting on a plan is refused; the message says why and what to do. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/** @throws RefusedError when there are blockers */
+export function refuseBlocked(blockers: readonly string[]): void {
+  if (blockers.length > 0) throw new RefusedError(blockers.join(' '));
+}
+
+/** Where this session's requests go. */
+export function place({ metered, root, signal }: Session): Omit<JournalPlace, 'run'> {
+  return { store: metered.store, root, signal };
+}
+
+/**
+ * Do `work` as the only one who changes the bucket. The lock is given back however that ends, as
+ * long as the store still answers.
+ * @throws RefusedError, LockedError, StoreError, and what `work` throws
+ */
+export async function withBucket<T>(
+  session: Session,
+  run: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const at = place(session);
+  await probe(session, run);
+  await takeLock(at, thisProcess(run), session.takeOver ?? false);
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    // Also after an abort, which `at` would hand on.
+    await releaseLock({ ...at, signal: undefined }).catch(() => undefined);
+    throw error;
+  }
+  await releaseLock(at);
+  return result;
+}
+
+/** See that objects can be written and deleted here, before anything is changed. */
+async function probe(session: Session, run: string): Promise<void> {
+  const { store, root, signal } = place(session);
+  const key = root + journalKey(run, 'probe');
+  try {
+    await store.put(key, Buffer.from('May this be deleted?\n'), signal);
+    await store.delete(key, signal);
+  } catch (error) {
+    if (!isStoreError(error, 'AccessDenied')) throw error;
+    throw new RefusedError(
+      `Nothing was moved, since these credentials may not write or not delete. ${error.message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** A writer of the journal of `run` that goes on after the segments that are there. */
+export function journalOf(session: Session, run: string, listing?: RunListing): JournalWriter {
+  return new JournalWriter(
+    { ...place(session), run },
+    {
+      progress: Math.max(0, ...(listing?.segments.progress ?? [])),
+      rollback: Math.max(0, ...(listing?.segments.rollback ?? [])),
+    },
+  );
+}
+
+/** What `perform` needs of a session. */
+export function performIn(session: Session): Omit<PerformOptions, 'moves' | 'journal' | 'kind'> {
+  const { concurrency, onProgress } = session;
+  let digests = 0;
+  let bytes = 0;
+  return {
+    ...place(session),
+    concurrency,
+    beforeLoss: () => lookAgain(session),
+    onSettled: (copied: number): void => {
+      digests += 1;
+      bytes += copied;
+      onProgress?.({ stage: 'moving', digests, bytes });
+    },
+  };
+}
+
+/**
+ * A last look before anything is deleted.
+ * @throws InUseError when the registry shows signs of life
+ */
+async function lookAgain(session: Session): Promise<void> {
+  const { store, root, signal } = place(session);
+  const { survey, concurrency, life } = session;
+  const changed = await changedIndexes(survey, store, { concurrency, signal });
+  const known = new Set(life.multipart.map(({ id }) => id));
+  const uploads = await store.uploads(root, signal);
+  const multipart = uploads.filter(({ id }) => !known.has(id));
+  const told = describeLife({ uploads: [], multipart, changed });
+  if (told.length === 0) return;
+  throw new InUseError(
+    `${told.join(' ')} Nothing was deleted; what was copied is used when the run is gone on with.`,
+  );
+}
