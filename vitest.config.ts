@@ -9,7 +9,17 @@ const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 180_
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/lint/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/lint/**/*.test.ts'],
+          // Threads that the sources start run the sources too.
+          execArgv: [
+            '--import',
+            new URL('test/support/typescript-threads.mjs', import.meta.url).href,
+          ],
+        },
+      },
       { test: { name: 'vectors', include: ['test/vectors/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'store', include: ['test/store/**/*.test.ts'], ...serial } },
       {

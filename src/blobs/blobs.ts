@@ -7,21 +7,23 @@ import { isEmptyDigest } from '../oci/empty.js';
 import { isHashSupported } from '../oci/hash.js';
 import type { Registry } from '../registry/registry.js';
 import { Absences } from './absences.js';
-import { BlobContent, type ContentSource } from './content.js';
+import { BlobContent, contentId, type ContentMeans, type ContentObserver } from './content.js';
 import { withinDeadline } from './deadline.js';
 import { BlobError, isBlobError } from './errors.js';
-import { PartFetcher } from './fetcher.js';
 import { BlobFinder, type BlobName } from './finder.js';
+import { FIRST_SIZE } from './grid.js';
+import { Hashing } from './hashing.js';
+import { Memory } from './memory.js';
 import { OpenBlob } from './open-blob.js';
-import { PartCache } from './part-cache.js';
-import { PART_SIZE, partCount, partRange } from './parts.js';
+import { ReadAhead } from './read-ahead.js';
+import { Transfers } from './transfers.js';
 
 export interface BlobsOptions {
   readonly registry: Registry;
-  /** Budget for parts in memory, in bytes. */
+  /** Budget for the bytes of blobs in memory, in bytes. */
   readonly memoryBytes: number;
   /**
-   * How long a found absence is believed without asking, and how long parts of a blob that was
+   * How long a found absence is believed without asking, and how long bytes of a blob that was
    * never verified are kept for the next reader, in ms.
    */
   readonly refreshMs: number;
@@ -31,33 +33,24 @@ export interface BlobsOptions {
   readonly counters: Counters;
 }
 
-/** Part hashes of verified blobs that nobody has open, in bytes of memory. */
+/** What is known of the blocks of verified blobs that nobody has open, in bytes of memory. */
 const VERIFIED_MEMORY = 16 * 1024 * 1024;
 
-/** Below this budget, in bytes, nothing is read ahead. */
-const READ_AHEAD_MEMORY = 4 * PART_SIZE;
-
-/** Attempts at a part of a verified blob whose bytes differ from those verified before. */
-const RECHECKS = 2;
-
-/** Reads blobs: found in the store, fetched in parts, shared in memory, verified. */
-export class Blobs implements ContentSource {
+/** Reads blobs: found in the store, fetched by ranges, shared in memory, verified. */
+export class Blobs implements ContentObserver {
   readonly #registry: Registry;
   readonly #log: Log;
   readonly #counters: Counters;
   readonly #deadlineMs: number;
   readonly #refreshMs: number;
-  readonly #memoryBytes: number;
   readonly #finder: BlobFinder;
-  readonly #fetcher: PartFetcher;
-  readonly #cache: PartCache;
+  readonly #means: ContentMeans;
   readonly #absences: Absences;
-  readonly #open = new Map<string, BlobContent>();
-  readonly #verified = new LRUCache<string, BlobContent>({
-    maxSize: VERIFIED_MEMORY,
-    sizeCalculation: (content) => content.weight,
-  });
+  /** Those that are open, verified, or have bytes in memory. */
+  readonly #contents = new Map<string, BlobContent>();
+  readonly #verified: LRUCache<string, BlobContent>;
   readonly #finding = new Map<string, Promise<void>>();
+  #onWrong: (name: BlobName) => void = () => undefined;
 
   constructor(options: BlobsOptions) {
     this.#registry = options.registry;
@@ -65,11 +58,30 @@ export class Blobs implements ContentSource {
     this.#counters = options.counters;
     this.#deadlineMs = options.deadlineMs;
     this.#refreshMs = options.refreshMs;
-    this.#memoryBytes = options.memoryBytes;
     this.#finder = new BlobFinder(options);
-    this.#fetcher = new PartFetcher(this.#finder);
-    this.#cache = new PartCache(options.memoryBytes);
     this.#absences = new Absences(options);
+    const memory = new Memory(options.memoryBytes);
+    const readAhead = new ReadAhead(memory);
+    memory.freed = () => readAhead.goOn();
+    memory.pressed = () => readAhead.yield();
+    this.#means = {
+      memory,
+      readAhead,
+      hashing: new Hashing(memory.arena, options.log),
+      transfers: new Transfers(this.#finder, options.deadlineMs),
+    };
+    this.#verified = new LRUCache({
+      maxSize: VERIFIED_MEMORY,
+      sizeCalculation: (content) => content.weight,
+      dispose: (content, _id, reason) => {
+        if (reason === 'evict') this.#forgetVerified(content);
+      },
+    });
+  }
+
+  /** Be told of each blob some bytes of which are wrong, before anybody may open it again. */
+  watch(onWrong: (name: BlobName) => void): void {
+    this.#onWrong = onWrong;
   }
 
   /**
@@ -80,17 +92,17 @@ export class Blobs implements ContentSource {
   async open(name: BlobName, options: { foreign?: boolean } = {}): Promise<OpenBlob> {
     this.#counters.increment('blobs.open');
     this.#assertReadable(name);
-    this.#forgetUnproven(this.#content(name));
-    if (name.size > 0) await this.#ensurePresent(name, options.foreign ?? false);
-    // Only now: whoever opened it meanwhile must share one record of what was delivered.
     const content = this.#content(name);
-    assertNotPoisoned(content);
-    this.#open.set(content.id, content);
-    return new OpenBlob(content, name.repository, {
-      deadlineMs: this.#deadlineMs,
-      prefetch: (index) => this.#prefetch(content, name.repository, index),
-      closed: () => this.#closed(content),
-    });
+    try {
+      this.#forgetUnproven(content);
+      if (name.size > 0) await this.#ensurePresent(name, content, options.foreign ?? false);
+      assertNotPoisoned(content);
+    } catch (error) {
+      this.emptied(content);
+      throw error;
+    }
+    // It may have been forgotten meanwhile, but nobody else may make another one now.
+    return this.#opened(this.#content(name), name.repository);
   }
 
   /**
@@ -100,7 +112,7 @@ export class Blobs implements ContentSource {
   async readAll(name: BlobName): Promise<Uint8Array> {
     const blob = await this.open(name);
     try {
-      return await blob.read(0, name.size);
+      return Buffer.copyBytesFrom(await blob.read(0, name.size));
     } finally {
       blob.close();
     }
@@ -108,18 +120,14 @@ export class Blobs implements ContentSource {
 
   /** The whole blob if it is small, in memory and verified; no request. */
   peek(name: BlobName): Uint8Array | undefined {
-    if (partCount(name.size) !== 1) return undefined;
-    const id = contentId(this.#registry.scope(name.repository), name);
-    const content = this.#open.get(id) ?? this.#verified.get(id);
-    return content?.verified ? this.#cache.peek(id, 0) : undefined;
+    return this.#known(name)?.peek();
   }
 
   /** Whether a directory should leave the blob out: it was found absent. No request. */
   isKnownAbsent(name: BlobName): boolean {
     if (!this.#absences.isKnown(name)) return false;
-    const id = contentId(this.#registry.scope(name.repository), name);
     // Somebody has read it through another repository since, so it is there.
-    if ((this.#open.get(id) ?? this.#verified.get(id))?.verified !== true) return true;
+    if (this.#known(name)?.verified !== true) return true;
     this.#absences.remove(name);
     return false;
   }
@@ -138,34 +146,26 @@ export class Blobs implements ContentSource {
     );
   }
 
-  /** Bytes of parts in memory. */
+  /** Bytes of blobs in memory. */
   get memoryBytes(): number {
-    return this.#cache.bytes;
+    return this.#means.memory.used;
   }
 
-  async part(content: BlobContent, repository: string, index: number): Promise<Uint8Array> {
-    const name = { repository, digest: content.digest, size: content.size };
-    for (let attempt = 0; ; attempt++) {
-      const bytes = await this.#cache.get(content.id, index, () =>
-        this.#fetcher.fetch(name, index),
-      );
-      if (content.accepts(index, bytes)) return bytes;
-      this.#cache.drop(content.id, index);
-      this.#reportMismatch(name, 'A part fetched again differs from the verified one.');
-      const found = this.#finder.known(name);
-      if (found) this.#finder.distrust(name, found);
-      if (attempt === RECHECKS) {
-        throw new BlobError('mismatch', `The store no longer has the bytes of ${name.digest}.`);
-      }
-    }
+  /** End the threads that hash. Nothing may be open any more. */
+  async close(): Promise<void> {
+    await this.#means.hashing.close();
   }
 
   distrust(content: BlobContent, repository: string): boolean {
-    const name = { repository, digest: content.digest, size: content.size };
+    const name = nameOf(content, repository);
     const found = this.#finder.known(name);
-    const worthTrying = found !== undefined && this.#finder.distrust(name, found);
-    this.#cache.dropAll(content.id, partCount(content.size));
-    return worthTrying;
+    return found !== undefined && this.#finder.distrust(name, found);
+  }
+
+  differs(content: BlobContent, repository: string): void {
+    const name = nameOf(content, repository);
+    this.#reportMismatch(name, 'A range fetched again differs from the verified one.');
+    this.distrust(content, repository);
   }
 
   verified(): void {
@@ -173,10 +173,17 @@ export class Blobs implements ContentSource {
   }
 
   poisoned(content: BlobContent, repository: string, reason: string): void {
+    const name = nameOf(content, repository);
+    this.#onWrong(name);
     this.#reportMismatch(
-      { repository, digest: content.digest, size: content.size },
+      name,
       `The stored bytes do not hash to the blob's name (${reason}); its readers get an I/O error.`,
     );
+  }
+
+  emptied(content: BlobContent): void {
+    if (content.isOpen || content.verified || !content.extents.isEmpty) return;
+    if (this.#contents.get(content.id) === content) this.#contents.delete(content.id);
   }
 
   /** @throws BlobError when no bytes could ever be right, or be shown to be */
@@ -196,11 +203,10 @@ export class Blobs implements ContentSource {
   /** What partial readers left of a bad blob would be in the next one's way, once it has healed. */
   #forgetUnproven(content: BlobContent): void {
     assertNotPoisoned(content);
-    if (content.isOpen || content.verified) return;
-    this.#cache.dropOlder(content.id, partCount(content.size), this.#refreshMs);
+    if (!content.isOpen && !content.verified) content.dropOlder(this.#refreshMs);
   }
 
-  async #ensurePresent(name: BlobName, foreign: boolean): Promise<void> {
+  async #ensurePresent(name: BlobName, content: BlobContent, foreign: boolean): Promise<void> {
     if (this.#finder.known(name)) return;
     if (this.#absences.isFresh(name)) {
       throw new BlobError('absent', `${name.digest} was found absent a moment ago.`);
@@ -212,44 +218,56 @@ export class Blobs implements ContentSource {
       finding.catch(() => undefined);
       this.#finding.set(key, finding);
     }
-    await withinDeadline(finding, this.#deadlineMs, `Opening ${name.digest}`);
+    await withinDeadline(finding, this.#deadlineMs, `Opening ${content.digest}`);
   }
 
   /** Find the blob by its first ranged GET, and keep the bytes that the GET brings. */
   async #find(name: BlobName, foreign: boolean): Promise<void> {
-    const id = contentId(this.#registry.scope(name.repository), name);
+    const first = Math.min(name.size, FIRST_SIZE, this.#means.memory.largest);
+    const range = { offset: 0, length: first };
     try {
-      const { answer } = await this.#finder.find(name, partRange(0, name.size));
+      const { answer } = await this.#finder.find(name, range);
       this.#absences.remove(name);
-      if (this.#cache.peek(id, 0)) answer.cancel();
-      else void this.#cache.start(id, 0, this.#fetcher.finish(name, 0, answer));
+      this.#content(name).begin(name.repository, range, answer);
     } catch (error) {
       if (isBlobError(error, 'absent')) this.#absences.add(name, foreign, error.message);
       throw error;
     }
   }
 
-  #content(name: BlobName): BlobContent {
-    const scope = this.#registry.scope(name.repository);
-    const id = contentId(scope, name);
-    return (
-      this.#open.get(id) ??
-      this.#verified.get(id) ??
-      new BlobContent(scope, name.digest, name.size, this)
-    );
+  #known(name: BlobName): BlobContent | undefined {
+    return this.#contents.get(contentId(this.#registry.scope(name.repository), name));
   }
 
-  /** Fetch a part ahead of its reader, unless it would push out the one that is being read. */
-  #prefetch(content: BlobContent, repository: string, index: number): void {
-    if (this.#memoryBytes < READ_AHEAD_MEMORY) return;
-    void this.part(content, repository, index).catch(() => undefined);
+  #content(name: BlobName): BlobContent {
+    const known = this.#known(name);
+    if (known) return known;
+    const scope = this.#registry.scope(name.repository);
+    const content = new BlobContent(scope, name, this.#means, this);
+    this.#contents.set(content.id, content);
+    return content;
+  }
+
+  #opened(content: BlobContent, repository: string): OpenBlob {
+    this.#verified.delete(content.id);
+    return new OpenBlob(content, repository, {
+      deadlineMs: this.#deadlineMs,
+      streamEnded: (stream) => this.#means.readAhead.end(stream),
+      closed: () => this.#closed(content),
+    });
   }
 
   #closed(content: BlobContent): void {
     if (content.isOpen) return;
-    this.#open.delete(content.id);
     if (content.verified) this.#verified.set(content.id, content);
-    else this.#verified.delete(content.id);
+    else this.emptied(content);
+    // One that is too large for the cache is not entered.
+    if (content.verified && !this.#verified.has(content.id)) this.#forgetVerified(content);
+  }
+
+  #forgetVerified(content: BlobContent): void {
+    content.dropAll();
+    this.#contents.delete(content.id);
   }
 
   #reportMismatch(name: BlobName, message: string): void {
@@ -268,6 +286,6 @@ function assertNotPoisoned(content: BlobContent): void {
   );
 }
 
-function contentId(scope: string, name: Pick<BlobName, 'digest' | 'size'>): string {
-  return `${scope}|${name.digest}|${name.size}`;
+function nameOf({ digest, size }: BlobContent, repository: string): BlobName {
+  return { repository, digest, size };
 }

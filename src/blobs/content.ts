@@ -1,48 +1,91 @@
 import type { Digest } from '../oci/digest.js';
+import type { GetResult } from '../store/object-store.js';
+import type { Arena } from './arena.js';
 import { BlobError } from './errors.js';
-import { PART_SIZE, partsOf } from './parts.js';
+import { type Extent, type ExtentOwner } from './extent.js';
+import { ExtentMap } from './extent-map.js';
+import type { BlobName } from './finder.js';
+import { BLOCK_SIZE, type ByteRange, FIRST_SIZE, blockOf, wholeBlocks } from './grid.js';
+import type { Hashing } from './hashing.js';
+import type { Memory } from './memory.js';
+import type { AheadContent, ReadAhead } from './read-ahead.js';
+import { Stream } from './stream.js';
+import type { Transfers } from './transfers.js';
 import { Verification } from './verification.js';
 
-/** How {@link BlobContent} gets its bytes and tells what it found out. */
-export interface ContentSource {
-  /** Part `index` from memory or from the store, as `repository` resolves it. */
-  part(content: BlobContent, repository: string, index: number): Promise<Uint8Array>;
-  /** The bytes last fetched are wrong; forget them. Answers whether another copy may be tried. */
+/** Bytes that the hash of a whole blob waits for at a time. */
+const HASH_STEP = 1024 * 1024;
+
+/** Attempts at a block of a verified blob whose bytes differ from those verified before. */
+const RECHECKS = 2;
+
+/** What all contents share. */
+export interface ContentMeans {
+  readonly memory: Memory;
+  readonly hashing: Hashing;
+  readonly transfers: Transfers;
+  readonly readAhead: ReadAhead;
+}
+
+/** Whom {@link BlobContent} tells what it found out. */
+export interface ContentObserver {
+  /** The bytes last fetched are wrong. Answers whether another copy may be tried. */
   distrust(content: BlobContent, repository: string): boolean;
+  /** A block of a verified blob was fetched again with other bytes. */
+  differs(content: BlobContent, repository: string): void;
   /** All bytes are known to be right. */
   verified(content: BlobContent): void;
   /** Wrong bytes were found after some had been delivered, or no other copy was left. */
   poisoned(content: BlobContent, repository: string, reason: string): void;
+  /** Nothing of it is in memory any more. */
+  emptied(content: BlobContent): void;
+}
+
+/** Who reads, and for whom. */
+export interface Reading {
+  readonly repository: string;
+  readonly generation: number;
+  readonly stream: Stream;
 }
 
 /**
  * One blob's bytes, shared by every handle and repository of a scope that reads them, with the
  * promise that nobody reads them from start to end unless they hash to the digest.
  */
-export class BlobContent {
+export class BlobContent implements ExtentOwner, AheadContent {
   readonly scope: string;
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  readonly #source: ContentSource;
+  readonly extents = new ExtentMap();
+  readonly #means: ContentMeans;
+  readonly #arena: Arena;
+  readonly #observer: ContentObserver;
   #verification: Verification;
-  #verifying: Promise<boolean> | undefined;
+  #verifying: Promise<boolean | undefined> | undefined;
   /** Raised when wrong bytes were found: handles of earlier generations answer errors only. */
   #generation = 0;
   /** Open handles by generation. */
   readonly #handles = new Map<number, number>();
 
-  constructor(scope: string, digest: Digest, size: number, source: ContentSource) {
+  constructor(
+    scope: string,
+    { digest, size }: Pick<BlobName, 'digest' | 'size'>,
+    means: ContentMeans,
+    observer: ContentObserver,
+  ) {
     this.scope = scope;
     this.digest = digest;
     this.size = size;
-    this.#source = source;
-    this.#verification = new Verification(digest, size);
+    this.#means = means;
+    this.#arena = means.memory.arena;
+    this.#observer = observer;
+    this.#verification = this.#newVerification();
   }
 
   /** Name of the content in caches. */
   get id(): string {
-    return `${this.scope}|${this.digest}|${this.size}`;
+    return contentId(this.scope, this);
   }
 
   get verified(): boolean {
@@ -53,7 +96,7 @@ export class BlobContent {
     return this.#handles.size > 0;
   }
 
-  /** Approximate memory of what is remembered, in bytes. */
+  /** Approximate memory of what is remembered, in bytes; without that of {@link Memory}. */
   get weight(): number {
     return this.#verification.weight;
   }
@@ -78,7 +121,10 @@ export class BlobContent {
     const left = (this.#handles.get(generation) ?? 1) - 1;
     if (left > 0) this.#handles.set(generation, left);
     else this.#handles.delete(generation);
-    if (!this.isOpen) this.#verification.forgetDelivered();
+    if (!this.isOpen) {
+      for (const extent of this.extents) if (extent.isFilling) extent.stop();
+      if (!this.verified) this.#replaceVerification();
+    }
     return this.verified && generation === this.#generation;
   }
 
@@ -92,70 +138,255 @@ export class BlobContent {
   }
 
   /**
-   * Whether `bytes`, just fetched again as part `index` of a verified blob, are the right ones.
+   * The bytes of `[start, end)`, 0 ≤ start < end ≤ size, withheld until the hash of all is known
+   * when they would complete the delivery. They lie in memory that is used again from the event
+   * loop's next turn on.
+   * @throws BlobError
    */
-  accepts(index: number, bytes: Uint8Array): boolean {
-    return !this.verified || this.#verification.pin(index, bytes) === 'same';
+  async deliver(reading: Reading, start: number, end: number): Promise<Uint8Array> {
+    for (;;) {
+      this.assertGood(reading.generation);
+      const verification = this.#verification;
+      const bytes = await this.#gather(reading, start, end);
+      this.assertGood(reading.generation);
+      // Another reader found wrong bytes before anything was delivered: begin with fresh ones.
+      if (!bytes || verification !== this.#verification) continue;
+      verification.feed(false);
+      if (verification.verified || !verification.wouldComplete(start, end)) {
+        verification.deliver(start, end);
+        return bytes;
+      }
+      // Nothing is held in the meantime: what verification needs could be what others hold.
+      const right = await this.verify(reading.repository);
+      if (right === false && verification === this.#verification) this.#reject(reading.repository);
+    }
+  }
+
+  /** The whole blob if it is in memory in one piece and verified; a copy. */
+  peek(): Uint8Array | undefined {
+    const extent = this.extents.at(0);
+    if (!this.verified || extent?.here !== this.size) return undefined;
+    return Buffer.copyBytesFrom(this.#arena.view(extent.addressOf(0), this.size));
+  }
+
+  /** Have an answered GET fill memory, unless something else does or there is none. */
+  begin(repository: string, range: ByteRange, answer: GetResult): void {
+    const end = range.offset + range.length;
+    const [run] = this.extents.missing(range.offset, end);
+    const isFree = run?.start === range.offset && run.end >= end;
+    const extent = isFree && this.#means.memory.extent(this, range.offset, end);
+    if (extent && this.#means.memory.tryGive(extent)) this.#fill(repository, extent, answer);
+    else answer.cancel();
+  }
+
+  fetchAhead(repository: string, start: number, end: number, stream: Stream): Extent | undefined {
+    const extent = this.#means.memory.extent(this, start, end);
+    extent.reader = stream;
+    if (!this.#means.memory.tryGive(extent)) return undefined;
+    this.#fill(repository, extent);
+    return extent;
+  }
+
+  /** Forget what was fetched more than `ms` ago. */
+  dropOlder(ms: number): void {
+    const before = performance.now() - ms;
+    for (const extent of [...this.extents]) if (extent.madeAt < before) this.#abandon(extent);
+  }
+
+  /** Forget all that is in memory. */
+  dropAll(): void {
+    for (const extent of [...this.extents]) this.#abandon(extent);
+  }
+
+  /** What is in memory next in order is given to the hash as soon as that is free. */
+  willHash(extent: Extent): boolean {
+    const { fed, verified } = this.#verification;
+    if (verified || fed === 0 || extent.end <= fed) return false;
+    return extent.start <= fed || extent.start < this.extents.hereFrom(fed);
+  }
+
+  arrived(): void {
+    this.#verification.feed(false);
+  }
+
+  evicted(extent: Extent): void {
+    if (!this.extents.has(extent)) return;
+    this.#verification.evicted(extent);
+    this.extents.delete(extent);
+    if (this.extents.isEmpty) this.#observer.emptied(this);
   }
 
   /**
-   * The bytes of `[start, end)`, 0 ≤ start < end ≤ size, withheld until the hash of all is known
-   * when they would complete the delivery.
+   * Hash what was not hashed yet, and answer whether all bytes hash to the digest. Undefined: begin
+   * anew, wrong bytes were found meanwhile or the last handle was closed.
    * @throws BlobError
    */
-  async deliver(
-    repository: string,
-    generation: number,
-    start: number,
-    end: number,
-  ): Promise<Uint8Array> {
-    for (;;) {
-      this.assertGood(generation);
-      const verification = this.#verification;
-      const indexes = partsOf(start, end - start);
-      const parts = await Promise.all(indexes.map((i) => this.#source.part(this, repository, i)));
-      this.assertGood(generation);
-      // Another reader found wrong bytes before anything was delivered: begin with fresh ones.
-      if (verification !== this.#verification) continue;
-      const right = await this.#check(repository, indexes, parts, start, end);
-      this.assertGood(generation);
-      if (verification !== this.#verification) continue;
-      if (right) {
-        verification.deliver(start, end);
-        return slice(parts, start - (indexes[0] ?? 0) * PART_SIZE, end - start);
-      }
-      this.#reject(repository);
-    }
-  }
-
-  /** Pin and hash the parts; the whole blob when this delivery would be the last. */
-  async #check(
-    repository: string,
-    indexes: readonly number[],
-    parts: readonly Uint8Array[],
-    start: number,
-    end: number,
-  ): Promise<boolean> {
-    const verification = this.#verification;
-    for (const [i, index] of indexes.entries()) {
-      const bytes = parts[i] ?? new Uint8Array();
-      if (verification.pin(index, bytes) === 'different') return false;
-      verification.feed(index, bytes);
-    }
-    if (verification.verified || !verification.wouldComplete(start, end)) return true;
+  verify(repository: string): Promise<boolean | undefined> {
     this.#verifying ??= this.#verify(repository).finally(() => {
       this.#verifying = undefined;
     });
     return this.#verifying;
   }
 
-  async #verify(repository: string): Promise<boolean> {
-    const right = await this.#verification.verify((index) =>
-      this.#source.part(this, repository, index),
+  async #verify(repository: string): Promise<boolean | undefined> {
+    const verification = this.#verification;
+    const stream = new Stream(verification.fed, performance.now());
+    const reading = { repository, generation: this.#generation, stream };
+    try {
+      for (;;) {
+        verification.feed(true);
+        if (verification !== this.#verification) return undefined;
+        if (verification.isBusy) await verification.progress;
+        else if (verification.fed < this.size) await this.#awaitBytes(reading, verification.fed);
+        else {
+          const right = await verification.matches();
+          if (right === undefined) continue;
+          if (right) this.#observer.verified(this);
+          return right;
+        }
+      }
+    } finally {
+      stream.isOver = true;
+      this.#means.readAhead.end(stream);
+    }
+  }
+
+  /** Wait until some bytes from `position` on are in memory. */
+  async #awaitBytes(reading: Reading, position: number): Promise<void> {
+    const end = Math.min(this.size, position + HASH_STEP);
+    this.#want(reading, position, end);
+    const extent = this.extents.at(position);
+    if (!extent) return;
+    extent.reader ??= reading.stream;
+    extent.hold();
+    try {
+      await extent.wait(Math.min(end, extent.end));
+      this.#verification.feed(true);
+      if (this.#verification.fed >= extent.end) extent.reader = undefined;
+    } finally {
+      extent.drop();
+    }
+    reading.stream.delivered(end - position, performance.now());
+  }
+
+  /** The bytes of a range, at once in memory or copied together; undefined: ask again. */
+  async #gather(reading: Reading, start: number, end: number): Promise<Uint8Array | undefined> {
+    const { largest } = this.#means.memory;
+    this.#want(reading, start, Math.min(end, start + largest));
+    const only = this.extents.at(start);
+    if (only && only.end >= end) {
+      return this.#take(reading, only, end, () => {
+        this.#means.memory.holdForAnswer(only);
+        only.read(end - start);
+        return this.#arena.view(only.addressOf(start), end - start);
+      });
+    }
+    const whole = Buffer.allocUnsafeSlow(end - start);
+    for (let at = start; at < end;) {
+      this.#want(reading, at, Math.min(end, at + largest));
+      const extent = this.extents.at(at);
+      if (!extent) return undefined;
+      const from = at;
+      const to = Math.min(end, extent.end);
+      const taken = await this.#take(reading, extent, to, () => {
+        whole.set(this.#arena.view(extent.addressOf(from), to - from), from - start);
+        extent.read(to - from);
+        return whole;
+      });
+      if (!taken) return undefined;
+      at = to;
+    }
+    return whole;
+  }
+
+  /** Wait for bytes of an extent and use them, while its memory is held. */
+  async #take(
+    { stream }: Reading,
+    extent: Extent,
+    until: number,
+    use: () => Uint8Array,
+  ): Promise<Uint8Array | undefined> {
+    extent.reader = stream;
+    extent.hold();
+    try {
+      if ((await extent.wait(until)) === 'gone') return undefined;
+      return use();
+    } finally {
+      extent.drop();
+    }
+  }
+
+  /** Have what is missing of a range fetched, and what will be wanted next. */
+  #want(reading: Reading, start: number, end: number): void {
+    this.#means.readAhead.read(reading.stream, this, reading.repository);
+    const { largest } = this.#means.memory;
+    // Who begins at the start is likely to go on.
+    const first = start === 0 ? Math.min(this.size, FIRST_SIZE, largest) : end;
+    const to = Math.max(end, first);
+    for (const run of this.extents.missing(start, to)) {
+      reading.stream.stalled();
+      const runEnd = Math.min(run.end, this.size);
+      for (let at = run.start; at < runEnd; at += largest) {
+        const extent = this.#means.memory.extent(this, at, Math.min(runEnd, at + largest));
+        extent.reader = reading.stream;
+        this.#fill(reading.repository, extent);
+      }
+    }
+  }
+
+  #fill(repository: string, extent: Extent, answer?: GetResult): void {
+    this.extents.add(extent);
+    // A failure is for those who wait to see, and for nobody else.
+    void this.#transfer(repository, extent, answer).then(
+      () => this.#filled(extent),
+      (error: unknown) => this.#filled(extent, error),
     );
-    if (!right) return false;
-    this.#source.verified(this);
+  }
+
+  async #transfer(repository: string, extent: Extent, answer?: GetResult): Promise<void> {
+    if (!extent.piece) await this.#means.memory.give(extent);
+    let refusals = 0;
+    const transfer = {
+      name: { repository, digest: this.digest, size: this.size },
+      extent,
+      memory: ({ offset, length }: ByteRange) => this.#arena.view(extent.addressOf(offset), length),
+      admit: (position: number) => this.#admit(extent, position),
+      refused: () => this.#refused(repository, extent, refusals++),
+    };
+    await this.#means.transfers.fill(transfer, extent.stopped, answer);
+  }
+
+  #filled(extent: Extent, error?: unknown): void {
+    this.extents.cut(extent);
+    extent.filled(error);
+    this.#verification.feed(false);
+    this.#means.readAhead.fetched(extent);
+  }
+
+  /** Take note of bytes that came; false when they are not those that were delivered before. */
+  #admit(extent: Extent, position: number): boolean {
+    if (extent.isGone) return true;
+    const to = wholeBlocks(Math.min(position, extent.end), this.size);
+    for (let at = extent.here; at < to; at += BLOCK_SIZE) {
+      const block = this.#arena.view(extent.addressOf(at), Math.min(BLOCK_SIZE, to - at));
+      if (this.#verification.accepts(blockOf(at), block)) continue;
+      extent.arrive(at);
+      return false;
+    }
+    extent.arrive(to);
     return true;
+  }
+
+  /** A block came with other bytes than before; answers whether to fetch it once more. */
+  #refused(repository: string, extent: Extent, refusals: number): boolean {
+    if (extent.isGone) return false;
+    if (!this.verified) {
+      this.#reject(repository);
+      return false;
+    }
+    this.#observer.differs(this, repository);
+    if (refusals < RECHECKS) return true;
+    throw new BlobError('mismatch', `The store no longer has the bytes of ${this.digest}.`);
   }
 
   /**
@@ -164,17 +395,31 @@ export class BlobContent {
    */
   #reject(repository: string): void {
     const delivered = this.#verification.anythingDelivered;
-    const another = this.#source.distrust(this, repository);
-    this.#verification = new Verification(this.digest, this.size);
+    const another = this.#observer.distrust(this, repository);
+    this.#replaceVerification();
+    this.dropAll();
     if (!delivered && another) return;
     this.#generation++;
-    this.#source.poisoned(this, repository, delivered ? 'partly delivered' : 'not delivered');
+    this.#observer.poisoned(this, repository, delivered ? 'partly delivered' : 'not delivered');
+  }
+
+  #abandon(extent: Extent): void {
+    this.extents.delete(extent);
+    extent.abandon();
+    if (this.extents.isEmpty) this.#observer.emptied(this);
+  }
+
+  #replaceVerification(): void {
+    this.#verification.end();
+    this.#verification = this.#newVerification();
+  }
+
+  #newVerification(): Verification {
+    return new Verification(this, this.extents, this.#means.hashing, this.#arena);
   }
 }
 
-/** `length` bytes from position `from` of the concatenated parts; a view where one part has them. */
-function slice(parts: readonly Uint8Array[], from: number, length: number): Uint8Array {
-  const [first] = parts;
-  if (first && parts.length === 1) return first.subarray(from, from + length);
-  return Buffer.concat(parts).subarray(from, from + length);
+/** Name of a content in caches. */
+export function contentId(scope: string, name: Pick<BlobName, 'digest' | 'size'>): string {
+  return `${scope}|${name.digest}|${name.size}`;
 }

@@ -7,7 +7,7 @@ import { isUploadSession } from '../registry/upload-session.js';
 import { isStoreError } from '../store/errors.js';
 import type { GetResult } from '../store/object-store.js';
 import { BlobError } from './errors.js';
-import type { PartRange } from './parts.js';
+import type { ByteRange } from './grid.js';
 
 /** A blob as a repository's documents name it. */
 export interface BlobName {
@@ -80,7 +80,7 @@ export class BlobFinder {
    */
   async find(
     name: BlobName,
-    range: PartRange,
+    range: ByteRange,
     { signal, mayHaveMoved = false }: { signal?: AbortSignal; mayHaveMoved?: boolean } = {},
   ): Promise<{ found: FoundObject; answer: GetResult }> {
     const refusals = new Set<Refusal>();
@@ -166,7 +166,7 @@ export class BlobFinder {
   async #try(
     location: BlobLocation,
     name: BlobName,
-    range: PartRange,
+    range: ByteRange,
     signal?: AbortSignal,
   ): Promise<GetResult | Refusal> {
     try {

@@ -1,12 +1,13 @@
 import type { BlobContent } from './content.js';
 import { withinDeadline } from './deadline.js';
-import { PART_SIZE, partCount } from './parts.js';
+import type { Stream } from './stream.js';
+import { Streams } from './stream.js';
 
 export interface OpenBlobOptions {
   /** Longest wait of one read, in ms. */
   readonly deadlineMs: number;
-  /** Fetch a part that will be wanted soon. */
-  readonly prefetch: (index: number) => void;
+  /** A reader that read on and on does so no longer. */
+  readonly streamEnded: (stream: Stream) => void;
   readonly closed: () => void;
 }
 
@@ -18,46 +19,45 @@ export class OpenBlob {
   readonly #repository: string;
   readonly #options: OpenBlobOptions;
   readonly #generation: number;
-  #nextOffset = 0;
+  readonly #streams: Streams;
   #closed = false;
 
   constructor(content: BlobContent, repository: string, options: OpenBlobOptions) {
     this.#content = content;
     this.#repository = repository;
     this.#options = options;
+    this.#streams = new Streams(options.streamEnded);
     this.wasVerified = content.verified;
     this.#generation = content.opened();
   }
 
   /**
-   * The bytes of the range that lie within the blob; empty at and after its end.
+   * The bytes of the range that lie within the blob; empty at and after its end. They may lie in
+   * memory that is used again from the event loop's next turn on: who keeps them copies them.
    * @throws BlobError
    */
   async read(offset: number, length: number): Promise<Uint8Array> {
     this.#content.assertGood(this.#generation);
     const end = Math.min(offset + length, this.#content.size);
     if (offset >= end) return new Uint8Array();
-    const delivery = this.#content.deliver(this.#repository, this.#generation, offset, end);
-    this.#readAhead(offset, end);
-    return withinDeadline(delivery, this.#options.deadlineMs, `Reading ${this.#content.digest}`);
+    const stream = this.#streams.read(offset, end, performance.now());
+    const reading = { repository: this.#repository, generation: this.#generation, stream };
+    const bytes = await withinDeadline(
+      this.#content.deliver(reading, offset, end),
+      this.#options.deadlineMs,
+      `Reading ${this.#content.digest}`,
+    );
+    stream.delivered(bytes.byteLength, performance.now());
+    return bytes;
   }
 
   /** Close once; answers whether all bytes read through this handle are known to be right. */
   close(): boolean {
     if (this.#closed) return false;
     this.#closed = true;
+    this.#streams.end();
     const right = this.#content.closed(this.#generation);
     this.#options.closed();
     return right;
-  }
-
-  /** A sequential reader gets the next part ahead of time. */
-  #readAhead(offset: number, end: number): void {
-    const sequential = offset === this.#nextOffset;
-    this.#nextOffset = end;
-    const next = Math.floor((end - 1) / PART_SIZE) + 1;
-    if (sequential && offset > 0 && next < partCount(this.#content.size)) {
-      this.#options.prefetch(next);
-    }
   }
 }

@@ -1,71 +1,115 @@
-import { createHash } from 'node:crypto';
 import { type Digest, digestParts } from '../oci/digest.js';
-import { createHasher, type Hasher } from '../oci/hash.js';
+import type { Arena } from './arena.js';
+import type { Extent } from './extent.js';
+import type { ExtentMap } from './extent-map.js';
+import { BLOCK_SIZE, blockOf } from './grid.js';
+import type { Hashing, RunningHash } from './hashing.js';
 import { Intervals } from './intervals.js';
-import { partCount } from './parts.js';
+import { PIN_SIZE, Pins } from './pins.js';
 
-/** What {@link Verification.pin} found. */
-export type PinResult = 'same' | 'different';
+/** Bytes that are given to a hash thread at once, unless somebody waits for the end. */
+const STRIDE = 1024 * 1024;
+
+/** Strides in the hands of the hash thread: while it hashes one, the next is on its way. */
+const MAX_STRIDES = 2;
 
 /**
  * Promise 1 for one blob: what was delivered to readers, and whether it hashes to the blob's name.
  *
- * **Invariant**: every byte that was delivered belongs to a part whose SHA-256 is pinned here, and
- * `verified` is true only when the parts with exactly these pinned hashes, one after the other,
- * hash to the digest. So the bytes delivered over time by different GETs, to different handles,
- * were all checked once `verified` is true.
+ * **Invariant**: every byte that was delivered was read from memory that either is still there and
+ * unchanged, or was pinned; a block with a pin is fetched again only as the same bytes; and
+ * `verified` is true only when all bytes, hashed from such memory in their order, hash to the
+ * digest. So the bytes delivered over time by different GETs, to different handles, were all
+ * checked once `verified` is true. From then on every block has a pin.
  */
 export class Verification {
   readonly #digest: Digest;
   readonly #size: number;
-  readonly #partHashes = new Map<number, string>();
-  /** Buffers whose hash is the pinned one, so that a part is hashed once and not at every read. */
-  #pinnedBuffers = new WeakSet<Uint8Array>();
+  readonly #hashing: Hashing;
+  readonly #arena: Arena;
+  readonly #extents: ExtentMap;
+  readonly #pins = new Pins();
   readonly #delivered = new Intervals();
-  /** Hashes the parts in order as they come by, so that a sequential reader is not read twice. */
-  #hasher: Hasher | undefined;
-  #hashedParts = 0;
+  #hash: RunningHash | undefined;
+  /** Everything before this position was given to the hash. */
+  #fed = 0;
+  #strides = 0;
+  #progress: Promise<void> = Promise.resolve();
   #verified = false;
+  #over = false;
 
-  constructor(digest: Digest, size: number) {
-    this.#digest = digest;
-    this.#size = size;
+  /** @param extents the blob's bytes in the memory of `arena` */
+  constructor(
+    blob: { readonly digest: Digest; readonly size: number },
+    extents: ExtentMap,
+    hashing: Hashing,
+    arena: Arena,
+  ) {
+    this.#digest = blob.digest;
+    this.#size = blob.size;
+    this.#extents = extents;
+    this.#hashing = hashing;
+    this.#arena = arena;
   }
 
   get verified(): boolean {
     return this.#verified;
   }
 
-  /** Whether any byte reached a reader since the last {@link forgetDelivered}. */
+  /** Everything before this position was given to the hash. */
+  get fed(): number {
+    return this.#fed;
+  }
+
+  /** Whether the hash has as much to do as it is given at a time. */
+  get isBusy(): boolean {
+    return this.#strides >= MAX_STRIDES;
+  }
+
+  /** Settles when what was given to the hash so far is hashed. */
+  get progress(): Promise<void> {
+    return this.#progress;
+  }
+
+  /** Whether any byte reached a reader. */
   get anythingDelivered(): boolean {
     return !this.#delivered.isEmpty;
   }
 
   /**
-   * Tie part `index` to these bytes: from now on a fetch of the part that brings other bytes is
-   * found out. Must be called before any byte of the part is delivered or hashed.
+   * Whether the block that has just been fetched may be delivered or hashed. A verified blob has
+   * all its blocks pinned; a hole would let an unchecked block in.
    */
-  pin(index: number, bytes: Uint8Array): PinResult {
-    if (this.#pinnedBuffers.has(bytes)) return 'same';
-    const hash = createHash('sha256').update(bytes).digest('base64');
-    const pinned = this.#partHashes.get(index);
-    if (pinned === undefined) {
-      // A verified blob has all its parts pinned; a hole would let an unchecked part in.
-      if (this.#verified) return 'different';
-      this.#partHashes.set(index, hash);
-    } else if (pinned !== hash) {
-      return 'different';
-    }
-    this.#pinnedBuffers.add(bytes);
-    return 'same';
+  accepts(index: number, block: Uint8Array): boolean {
+    const pin = this.#pins.get(index);
+    if (!pin) return !this.#verified;
+    return Buffer.compare(this.#hashing.pinMaker.pin(block), pin) === 0;
   }
 
-  /** Hash a pinned part if it is the next in order. */
-  feed(index: number, bytes: Uint8Array): void {
-    if (this.#verified || index !== this.#hashedParts) return;
-    this.#hasher ??= createHasher(digestParts(this.#digest).algorithm);
-    this.#hasher?.update(bytes);
-    this.#hashedParts++;
+  /** The memory of an extent goes: tie what was delivered or hashed of it to these bytes. */
+  evicted(extent: Extent): void {
+    if (extent.start >= this.#fed && !extent.wasRead) return;
+    for (let at = extent.start; at < extent.here; at += BLOCK_SIZE) {
+      const index = blockOf(at);
+      if (this.#pins.get(index)) continue;
+      const length = Math.min(BLOCK_SIZE, extent.here - at);
+      const block = this.#arena.view(extent.addressOf(at), length);
+      this.#pins.set(index, this.#hashing.pinMaker.pin(block));
+    }
+  }
+
+  /**
+   * Hash what is in memory next in order.
+   * @param eager also what is little
+   */
+  feed(eager: boolean): void {
+    while (!this.#over && !this.#verified && !this.isBusy && this.#fed < this.#size) {
+      const extent = this.#extents.at(this.#fed);
+      if (!extent || extent.here <= this.#fed) return;
+      const length = Math.min(STRIDE, extent.here - this.#fed);
+      if (length < STRIDE && extent.here < extent.end && !eager) return;
+      this.#progress = this.#stride(extent, length);
+    }
   }
 
   /** Whether delivering `[start, end)` would complete the delivery of the whole blob. */
@@ -75,41 +119,71 @@ export class Verification {
 
   /** Record that `[start, end)` goes to a reader now. */
   deliver(start: number, end: number): void {
-    this.#delivered.add(start, end);
+    if (!this.#verified) this.#delivered.add(start, end);
   }
 
   /**
-   * Hash what was not hashed yet, as `readPart` brings it, and answer whether all parts together hash to the digest. Callers see to it that one runs at a time.
-   * @throws whatever `readPart` throws; it may then be called again
+   * Whether all bytes hash to the digest; asked by one at a time. Undefined: not all were given to
+   * the hash, or it has to begin anew.
    */
-  async verify(readPart: (index: number) => Promise<Uint8Array>): Promise<boolean> {
-    while (!this.#verified && this.#hashedParts < partCount(this.#size)) {
-      const index = this.#hashedParts;
-      const bytes = await readPart(index);
-      if (this.pin(index, bytes) === 'different') return false;
-      this.feed(index, bytes);
-    }
+  async matches(): Promise<boolean | undefined> {
     if (this.#verified) return true;
-    this.#verified = this.#hasher?.digest() === this.#digest;
-    this.#hasher = undefined;
+    await this.#progress;
+    const hash = this.#hash;
+    if (this.#over || this.#fed < this.#size || !hash) return undefined;
+    try {
+      this.#verified = (await hash.digest()) === this.#digest && !this.#over;
+    } catch {
+      this.#beginAnew();
+      return undefined;
+    }
+    this.#hash = undefined;
     return this.#verified;
   }
 
-  /**
-   * No kernel page and no reader holds unverified bytes any more: delivery begins anew. Part hashes
-   * of a verified blob stay, so that a part fetched again is checked alone.
-   */
-  forgetDelivered(): void {
-    this.#delivered.clear();
-    if (this.#verified) return;
-    this.#partHashes.clear();
-    this.#pinnedBuffers = new WeakSet();
-    this.#hasher = undefined;
-    this.#hashedParts = 0;
+  /** It is replaced by another one. */
+  end(): void {
+    this.#over = true;
+    this.#hash?.end();
+    this.#hash = undefined;
   }
 
   /** Approximate memory in bytes. */
   get weight(): number {
-    return 300 + this.#partHashes.size * 120;
+    return 500 + this.#pins.weight;
+  }
+
+  async #stride(extent: Extent, length: number): Promise<void> {
+    const from = this.#fed;
+    const offset = extent.addressOf(from);
+    this.#hash ??= this.#hashing.start(digestParts(this.#digest).algorithm, this.#size);
+    this.#fed += length;
+    this.#strides++;
+    extent.hold();
+    try {
+      const pins = await this.#hash.update(offset, length);
+      this.#pin(from, pins);
+    } catch {
+      // The thread died. What was delivered is pinned or still in memory.
+      this.#beginAnew();
+    } finally {
+      this.#strides--;
+      extent.drop();
+    }
+    this.feed(false);
+  }
+
+  #pin(from: number, pins: Uint8Array): void {
+    if (this.#over) return;
+    for (let at = 0; at < pins.byteLength; at += PIN_SIZE) {
+      const index = blockOf(from) + at / PIN_SIZE;
+      if (!this.#pins.get(index)) this.#pins.set(index, pins.subarray(at, at + PIN_SIZE));
+    }
+  }
+
+  #beginAnew(): void {
+    this.#hash?.end();
+    this.#hash = undefined;
+    this.#fed = 0;
   }
 }

@@ -41,6 +41,16 @@ export interface CatalogBlob {
   readonly foreign: boolean;
 }
 
+/** What was found to be different in the store. */
+export type CatalogChange =
+  /** A repository has another `index.json`, or has none any more. */
+  | { readonly kind: 'index'; readonly repository: string }
+  /** A directory has other children, or is to be listed anew. */
+  | { readonly kind: 'directory'; readonly path: string };
+
+/** What came of asking the store for an index; `absent`: there is none, or it is not shown. */
+export type RefreshOutcome = 'changed' | 'unchanged' | 'absent';
+
 /** After an unknown digest the index is read again at most this many times a refresh interval. */
 const RECHECKS_PER_REFRESH = 5;
 
@@ -57,6 +67,7 @@ export class Catalog {
   readonly #directories: Directories;
   readonly #indexes: Indexes;
   readonly #layouts: LayoutFiles;
+  #onChange: (change: CatalogChange) => void = () => undefined;
 
   constructor(options: CatalogOptions) {
     this.#registry = options.registry;
@@ -67,9 +78,22 @@ export class Catalog {
     this.#recheckMs = options.refreshMs / RECHECKS_PER_REFRESH;
     const memoryBytes = Math.floor(options.memoryBytes / 2);
     const manifests = new Manifests({ ...options, memoryBytes });
-    this.#directories = new Directories(options);
+    this.#directories = new Directories({
+      ...options,
+      changed: (path) => this.#onChange({ kind: 'directory', path }),
+    });
     this.#layouts = new LayoutFiles(options);
-    this.#indexes = new Indexes({ ...options, manifests, memoryBytes });
+    this.#indexes = new Indexes({
+      ...options,
+      manifests,
+      memoryBytes,
+      changed: (repository) => this.#onChange({ kind: 'index', repository }),
+    });
+  }
+
+  /** Be told of what is found to be different from what was answered earlier, at once. */
+  watch(onChange: (change: CatalogChange) => void): void {
+    this.#onChange = onChange;
   }
 
   /** Whether `name` could be a directory below a repository or namespace at all. */
@@ -132,6 +156,11 @@ export class Catalog {
    */
   async index(repository: string): Promise<IndexSnapshot | undefined> {
     return (await this.#indexes.current(repository))?.snapshot;
+  }
+
+  /** For how long that version is known to be the current one without asking, in ms. */
+  freshFor(snapshot: IndexSnapshot): number {
+    return this.#indexes.freshFor(snapshot);
   }
 
   /** A reader opened this version: its blobs stay reachable. Answers what to call at the close. */
@@ -207,6 +236,32 @@ export class Catalog {
   refresh(): void {
     this.#directories.expireAll();
     this.#indexes.expireAll();
+  }
+
+  /**
+   * Ask the store now for one repository's index, and have the directories on its way listed anew
+   * at their next use. Whoever watches is told of a change before this answers.
+   * @throws StoreError, CatalogError, BlobError `unavailable` after the deadline
+   */
+  async refreshRepository(repository: string): Promise<RefreshOutcome> {
+    const names = repository === '' ? [] : repository.split('/');
+    if (!names.every((name) => this.isComponent(name))) return 'absent';
+    if (!this.#selection.accepts(repository)) return 'absent';
+    names.reduce((path, name) => {
+      this.#directories.expire(path);
+      return join(path, name);
+    }, '');
+    this.#directories.expire(repository);
+    const before = this.#indexes.peek(repository)?.snapshot;
+    const after = await withinDeadline(
+      this.#indexes.revalidate(repository),
+      this.#deadlineMs,
+      `Reading index.json of ${repository}`,
+    );
+    // What is not remembered here may be remembered by those who were told of it.
+    if (before === undefined) this.#onChange({ kind: 'index', repository });
+    if (after === undefined) return 'absent';
+    return after.snapshot.version === before?.version ? 'unchanged' : 'changed';
   }
 
   /** Repositories served from an index that could not be revalidated. */

@@ -35,6 +35,7 @@ export class Directories {
   readonly #refreshMs: number;
   readonly #log: Log;
   readonly #counters: Counters;
+  readonly #changed: (path: string) => void;
   readonly #visits = new LRUCache<string, Visit>({ max: MAX_DIRECTORIES });
   readonly #visiting = new Map<string, Promise<DirectoryListing>>();
   #expiredBefore = -Infinity;
@@ -45,12 +46,15 @@ export class Directories {
     refreshMs: number;
     log: Log;
     counters: Counters;
+    /** Another listing than the last one was read, or shall be. */
+    changed: (path: string) => void;
   }) {
     this.#registry = options.registry;
     this.#selection = options.selection;
     this.#refreshMs = options.refreshMs;
     this.#log = options.log;
     this.#counters = options.counters;
+    this.#changed = options.changed;
   }
 
   /** The listing, when it is younger than the refresh interval; no request. */
@@ -103,6 +107,13 @@ export class Directories {
     return !isSelected || this.isBarren(path);
   }
 
+  /** Have one directory listed anew at its next use. */
+  expire(path: string): void {
+    const visit = this.#visits.peek(path);
+    if (visit) this.#visits.set(path, { ...visit, at: -Infinity });
+    this.#changed(path);
+  }
+
   /** Have every directory listed anew at its next use. */
   expireAll(): void {
     this.#expiredBefore = performance.now();
@@ -118,7 +129,9 @@ export class Directories {
       );
     }
     const isPool = await this.#isPool(path, listing);
+    const last = this.#visits.peek(path)?.listing;
     this.#visits.set(path, { listing, at: performance.now(), isPool });
+    if (last && !hasSameEntries(last, listing)) this.#changed(path);
     // A directory with nothing but blobs is no namespace; one more LIST tells.
     if (path !== '' && !listing.repository && listing.children.includes('blobs')) {
       await this.visit(join(path, 'blobs')).catch(() => undefined);
@@ -143,6 +156,14 @@ export class Directories {
     }
     return true;
   }
+}
+
+function hasSameEntries(one: DirectoryListing, other: DirectoryListing): boolean {
+  return (
+    (one.repository === undefined) === (other.repository === undefined) &&
+    one.children.length === other.children.length &&
+    one.children.every((name, index) => name === other.children[index])
+  );
 }
 
 /** Path of a child. */

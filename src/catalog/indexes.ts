@@ -26,6 +26,8 @@ export interface IndexesOptions {
   readonly memoryBytes: number;
   readonly log: Log;
   readonly counters: Counters;
+  /** Another version of an index was read, or it is gone. */
+  readonly changed: (repository: string) => void;
 }
 
 /** The current `index.json` of each repository in use, revalidated by conditional GETs. */
@@ -64,20 +66,39 @@ export class Indexes {
   ): Promise<RepositoryState | undefined> {
     const state = this.#states.get(repository);
     if (state && performance.now() - state.checkedAt < maxAge) return state;
-    let refreshing = this.#refreshing.get(repository);
-    if (!refreshing) {
-      refreshing = this.#refresh(repository, state).finally(() =>
-        this.#refreshing.delete(repository),
-      );
-      refreshing.catch(() => undefined);
-      this.#refreshing.set(repository, refreshing);
-    }
+    const refreshing = this.#refreshing.get(repository) ?? this.#start(repository, state);
     if (!state) return refreshing;
     try {
       return await withinDeadline(refreshing, STALE_AFTER, `Reading index.json of ${repository}`);
     } catch (error) {
       return this.#serveStale(state, error);
     }
+  }
+
+  /**
+   * Ask the store now, whatever is known.
+   * @throws StoreError, CatalogError; the next use asks again then
+   */
+  async revalidate(repository: string): Promise<RepositoryState | undefined> {
+    // One that is under way may have asked before what is to be seen.
+    for (let under = this.#refreshing.get(repository); under !== undefined;) {
+      await under.catch(() => undefined);
+      under = this.#refreshing.get(repository);
+    }
+    const state = this.#states.get(repository);
+    try {
+      return await this.#start(repository, state);
+    } catch (error) {
+      if (state) state.checkedAt = -Infinity;
+      throw error;
+    }
+  }
+
+  /** For how long a snapshot is known to be the current one without asking, in ms. */
+  freshFor(snapshot: IndexSnapshot): number {
+    const state = this.#states.peek(snapshot.repository);
+    if (state?.snapshot !== snapshot || state.stale) return 0;
+    return Math.max(0, this.#options.refreshMs - (performance.now() - state.checkedAt));
   }
 
   /** Have every snapshot revalidated at its next use. */
@@ -88,6 +109,18 @@ export class Indexes {
   /** Repositories whose last revalidation failed. */
   stale(): string[] {
     return [...this.#states.values()].filter((s) => s.stale).map((s) => s.repository);
+  }
+
+  #start(
+    repository: string,
+    state: RepositoryState | undefined,
+  ): Promise<RepositoryState | undefined> {
+    const refreshing = this.#refresh(repository, state).finally(() =>
+      this.#refreshing.delete(repository),
+    );
+    refreshing.catch(() => undefined);
+    this.#refreshing.set(repository, refreshing);
+    return refreshing;
   }
 
   #serveStale(state: RepositoryState, error: unknown): RepositoryState {
@@ -111,7 +144,7 @@ export class Indexes {
     const read = await this.#read(repository, etag);
     const now = performance.now();
     if (read === undefined) {
-      this.#states.delete(repository);
+      if (this.#states.delete(repository)) this.#options.changed(repository);
       return undefined;
     }
     if (state) {
@@ -134,6 +167,7 @@ export class Indexes {
     if (state) state.supersede(snapshot, now);
     next.checkedAt = performance.now();
     this.#states.set(repository, next);
+    if (state) this.#options.changed(repository);
     return next;
   }
 

@@ -52,7 +52,7 @@ async function describe(entry: CacheEntry): Promise<ListedBlob> {
   let present = state === 'complete' ? size : 0;
   if (state === 'partial') {
     const trailer = await readTrailer(entry.path, size);
-    if (trailer !== undefined) present = presentBytes(trailer, size);
+    if (typeof trailer === 'object') present = presentBytes(trailer, size);
   }
   return {
     digest,

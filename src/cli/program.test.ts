@@ -9,7 +9,7 @@ async function run(...commandLine: string[]) {
   return { code, ...terminal.written };
 }
 
-const COMMANDS = ['mount', 'umount', 'ls', 'status', 'doctor', 'cache'];
+const COMMANDS = ['mount', 'umount', 'ls', 'status', 'refresh', 'doctor', 'cache'];
 
 describe('help', () => {
   it('names every command', async () => {

@@ -6,6 +6,7 @@ import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-code.js';
 import { lsCommand } from './ls-command.js';
 import { migrateCommand } from './migrate-command.js';
 import { mountCommand } from './mount-command.js';
+import { refreshCommand } from './refresh-command.js';
 import { rollbackCommand } from './rollback-command.js';
 import { statusCommand } from './status-command.js';
 import type { Terminal } from './terminal.js';
@@ -60,6 +61,7 @@ function buildProgram(context: CommandContext): Command {
     migrateCommand,
     rollbackCommand,
     statusCommand,
+    refreshCommand,
     doctorCommand,
     cacheCommand,
   ];

@@ -42,6 +42,14 @@ async function askOne(socket: string): Promise<MountAnswer | undefined> {
   }
 }
 
+/** More of a request to a mount. */
+export interface ControlCall {
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** How long to wait for the answer, in ms. */
+  readonly answerMs?: number;
+}
+
 /**
  * One request to a mount.
  * @throws Error of `node:net` (`ECONNREFUSED`: nobody listens), or for an answer that is no success
@@ -50,16 +58,17 @@ export async function callControl(
   socketPath: string,
   method: 'GET' | 'POST',
   path: string,
+  { body: sent, answerMs = ANSWER_MS }: ControlCall = {},
 ): Promise<unknown> {
   const response = await new Promise<{ code: number; body: string }>((resolve, reject) => {
-    const signal = AbortSignal.timeout(ANSWER_MS);
+    const signal = AbortSignal.timeout(answerMs);
     const call = request({ socketPath, method, path, signal, agent: false }, (answer) => {
       text(answer).then((body) => resolve({ code: answer.statusCode ?? 0, body }), reject);
     });
     call.on('error', (error) => {
-      reject(signal.aborted ? new Error(`no answer within ${ANSWER_MS / 1000} s`) : error);
+      reject(signal.aborted ? new Error(`no answer within ${answerMs / 1000} s`) : error);
     });
-    call.end();
+    call.end(sent === undefined ? undefined : JSON.stringify(sent));
   });
   if (response.code !== 200)
     throw new Error(`the mount answered ${response.code}: ${response.body}`);

@@ -1,12 +1,20 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { z } from 'zod';
+import type { RefreshAnswer } from './refresh.js';
 import type { MountStatus } from './status.js';
+
+/** Longest body of a request, in bytes: the names of many repositories. */
+const MAX_BODY = 4 * 1024 * 1024;
+
+/** Body of `POST /refresh`; none means everything. */
+const RefreshBody = z.object({ repositories: z.array(z.string()).min(1) });
 
 /** What may be asked of a running mount. */
 export interface Controlled {
   status(): MountStatus;
-  /** Compare everything that may have changed with the store at its next use. */
-  refresh(): void;
+  /** Compare these repositories with the store, or everything at its next use. */
+  refresh(repositories?: readonly string[]): Promise<RefreshAnswer>;
 }
 
 export interface ControlServer {
@@ -20,7 +28,11 @@ export interface ControlServer {
  * @throws Error when the socket cannot be made
  */
 export async function serveControl(path: string, controlled: Controlled): Promise<ControlServer> {
-  const server = createServer((request, response) => answer(controlled, request, response));
+  const server = createServer((request, response) => {
+    answer(controlled, request, response).catch((error: unknown) => {
+      send(response, 500, { message: String(error) });
+    });
+  });
   server.requestTimeout = 5000;
   await unlink(path).catch(() => undefined);
   await new Promise<void>((resolve, reject) => {
@@ -38,18 +50,50 @@ export async function serveControl(path: string, controlled: Controlled): Promis
   };
 }
 
-function answer(controlled: Controlled, request: IncomingMessage, response: ServerResponse): void {
-  request.resume();
+async function answer(
+  controlled: Controlled,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   switch (`${request.method ?? ''} ${request.url ?? ''}`) {
     case 'GET /status':
+      request.resume();
       send(response, 200, controlled.status());
       break;
-    case 'POST /refresh':
-      controlled.refresh();
-      send(response, 200, {});
+    case 'POST /refresh': {
+      const body = await readBody(request);
+      const repositories = body === '' ? undefined : parseRepositories(body);
+      if (repositories === null) {
+        send(response, 400, { message: 'The body must be {"repositories": ["a/repository", …]}.' });
+      } else {
+        send(response, 200, await controlled.refresh(repositories));
+      }
       break;
+    }
     default:
+      request.resume();
       send(response, 404, { message: 'Ask for GET /status or POST /refresh.' });
+  }
+}
+
+/** @throws Error for one that is too long */
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.byteLength;
+    if (length > MAX_BODY) throw new Error(`A request may have ${MAX_BODY} bytes.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Null for anything else than {@link RefreshBody}. */
+function parseRepositories(body: string): readonly string[] | null {
+  try {
+    return RefreshBody.parse(JSON.parse(body)).repositories;
+  } catch {
+    return null;
   }
 }
 

@@ -36,14 +36,14 @@ const status: MountStatus = {
 let runtime: string;
 let environment: NodeJS.ProcessEnv;
 let servers: ControlServer[];
-let refreshed: number;
+let refreshed: (readonly string[] | undefined)[];
 const user = currentUser();
 
 beforeEach(async () => {
   runtime = await mkdtemp(join(tmpdir(), 'layoutfs-control-'));
   environment = { XDG_RUNTIME_DIR: runtime };
   servers = [];
-  refreshed = 0;
+  refreshed = [];
 });
 
 afterEach(async () => {
@@ -53,7 +53,13 @@ afterEach(async () => {
 
 async function serve(mountpoint: string): Promise<string> {
   const path = await controlSocketPath(mountpoint, environment, user);
-  const controlled = { status: () => ({ ...status, mountpoint }), refresh: () => (refreshed += 1) };
+  const controlled = {
+    status: () => ({ ...status, mountpoint }),
+    refresh: (repositories?: readonly string[]) => {
+      refreshed.push(repositories);
+      return Promise.resolve({ repositories: [], told: true });
+    },
+  };
   servers.push(await serveControl(path, controlled));
   return path;
 }
@@ -62,10 +68,19 @@ describe('the control socket', () => {
   it('answers its status, refreshes, and refuses the rest', async () => {
     const path = await serve('/mnt/a');
     expect(await callControl(path, 'GET', '/status')).toEqual(status);
-    await callControl(path, 'POST', '/refresh');
-    expect(refreshed).toBe(1);
+    const answer = { repositories: [], told: true };
+    expect(await callControl(path, 'POST', '/refresh')).toEqual(answer);
+    const body = { repositories: ['a', 'b/c'] };
+    expect(await callControl(path, 'POST', '/refresh', { body })).toEqual(answer);
+    expect(refreshed).toEqual([undefined, ['a', 'b/c']]);
     await expect(callControl(path, 'GET', '/refresh')).rejects.toThrow(/answered 404/);
-    expect(refreshed).toBe(1);
+    for (const bad of [{}, [], 1, { repositories: [] }, { repositories: [1] }]) {
+      const call = callControl(path, 'POST', '/refresh', { body: bad });
+      await expect(call).rejects.toThrow(/answered 400.*repositories/);
+    }
+    const long = { repositories: ['x'.repeat(5 * 2 ** 20)] };
+    await expect(callControl(path, 'POST', '/refresh', { body: long })).rejects.toThrow();
+    expect(refreshed).toHaveLength(2);
   });
 
   it('is for its owner alone, and gone when it is closed', async () => {

@@ -11,6 +11,7 @@ import { askMounts } from './control-client.js';
 import { controlSocketPath } from './control-directory.js';
 import { serveControl } from './control-server.js';
 import type { LogDestination, Logger } from './logger.js';
+import { refreshMount } from './refresh.js';
 import { describeMount, type MountStatus } from './status.js';
 import { ensureStateDir, readInodeKey } from './state-dir.js';
 import { StopSignals } from './stop-signals.js';
@@ -136,14 +137,22 @@ async function openControl(parts: {
 }): Promise<void> {
   const { job, wired, cleanup, signals, status } = parts;
   const { log } = job.logger;
-  const refresh = () => {
-    log.info({}, 'Everything that may have changed is compared with the store at its next use.');
-    wired.catalog.refresh();
-    parts.mounted.refresh();
+  const refresh = async (repositories?: readonly string[]) => {
+    if (repositories === undefined) {
+      log.info({}, 'Everything that may have changed is compared with the store at its next use.');
+    }
+    const answer = await refreshMount(
+      { catalog: wired.catalog, mounted: parts.mounted },
+      repositories,
+    );
+    if (repositories !== undefined) {
+      log.info({ repositories: answer.repositories }, 'Repositories were refreshed.');
+    }
+    return answer;
   };
   signals.onHangup(() => {
     job.logger.reopen();
-    refresh();
+    void refresh();
   });
   try {
     // Also takes away the sockets of daemons that were killed here.

@@ -10,6 +10,8 @@ const END_DEADLINE_MS = 5000;
 export interface OwnSession {
   /** Tell the kernel to ask again; nothing where it remembers nothing for long. */
   refresh(): void;
+  /** See {@link MountedFileSystem.announced}. */
+  announced(): Promise<boolean>;
   /** See {@link MountedFileSystem.requests}. */
   requests(): Readonly<Record<string, number>>;
 }
@@ -42,6 +44,10 @@ export class OwnMount implements MountedFileSystem {
 
   refresh(): void {
     if (!this.#hasEnded) this.#session.refresh();
+  }
+
+  announced(): Promise<boolean> {
+    return this.#hasEnded ? Promise.resolve(true) : this.#session.announced();
   }
 
   requests(): Readonly<Record<string, number>> {

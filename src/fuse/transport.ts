@@ -36,6 +36,11 @@ export interface MountedFileSystem {
    */
   refresh(): void;
   /**
+   * Wait until the kernel has taken notice of all changes that were found out so far.
+   * @returns false if it has not within some seconds; `libfuse` cannot tell it, and answers at once
+   */
+  announced(): Promise<boolean>;
+  /**
    * Requests of the kernel so far, by kind: `lookup`, `read` … `libfuse` hides some of them, and
    * asks for attributes (`getattr`) where the kernel looks up.
    */

@@ -93,6 +93,18 @@ export class ErrnoError extends Error {
   }
 }
 
+/**
+ * What was answered earlier is not so any more. Only of inodes that somebody has a reference to, and
+ * as far as it was found out; what nobody asks about changes without a word.
+ */
+export type Change =
+  /** The name leads to another inode now, or nowhere. */
+  | { readonly kind: 'name'; readonly directory: InodeNumber; readonly name: string }
+  /** The directory has other entries, or one of them leads to another inode. */
+  | { readonly kind: 'listing'; readonly directory: InodeNumber }
+  /** Bytes of the inode that may have been read are wrong; its open files answer EIO. */
+  | { readonly kind: 'bytes'; readonly ino: InodeNumber };
+
 /** All calls throw {@link ErrnoError} and nothing else; each answers within the read deadline. */
 export interface FileSystem {
   lookup(parent: InodeNumber, name: string): Promise<Entry>;
@@ -112,9 +124,19 @@ export interface FileSystem {
    */
   inHand(ino: InodeNumber): ListingInHand | undefined;
   open(ino: InodeNumber): Promise<OpenFile>;
-  /** Exactly the bytes of the range that lie within the file; shorter only at the end. */
+  /**
+   * Exactly the bytes of the range that lie within the file; shorter only at the end. They may lie
+   * in memory that is used again from the event loop's next turn on: a transport writes or copies
+   * them before it awaits anything else.
+   */
   read(handle: number, offset: number, length: number): Promise<Uint8Array>;
   release(handle: number): ReleasedFile;
   forget(ino: InodeNumber, count: number): void;
   statfs(): FileSystemStats;
+  /**
+   * Be told of changes: when the file system knows of one, before any answer that it makes from what
+   * is new. The listener must not throw.
+   * @returns to be called when no more changes shall be told
+   */
+  watch(listener: (change: Change) => void): () => void;
 }

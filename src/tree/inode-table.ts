@@ -38,6 +38,12 @@ export class InodeTable {
     });
   }
 
+  /** The number of a node that somebody refers to, else undefined. */
+  known(node: Node): InodeNumber | undefined {
+    const ino = this.numberOf(node);
+    return this.#inodes.get(ino)?.identity === identityOf(node) ? ino : undefined;
+  }
+
   /**
    * Take one reference on a node's inode; the node replaces what was known of it.
    * @param likely its number, if it was asked for before

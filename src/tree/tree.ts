@@ -7,9 +7,11 @@ import { digestParts, isValidAlgorithm, parseDigest } from '../oci/digest.js';
 import { INDEX_FILE, OCI_LAYOUT_FILE, BLOBS_DIRECTORY } from '../oci/layout.js';
 import type { Registry } from '../registry/registry.js';
 import { attributesOf } from './attributes.js';
+import { Changes } from './changes.js';
 import { toErrno } from './errno.js';
 import {
   type Attributes,
+  type Change,
   type DirectoryEntry,
   type Entry,
   ErrnoError,
@@ -56,6 +58,12 @@ export interface TreeStatus {
 /** A blob never changes under its name. */
 const BLOB_TIMEOUTS = { entryTimeout: Infinity, attributeTimeout: Infinity } as const;
 
+/**
+ * A kernel counts a timeout from when it gets round to it, and in steps of up to 10 ms: a name must
+ * not outlive what is known of it. In ms.
+ */
+const TIMEOUT_MARGIN = 50;
+
 /** An entry that remembers what it stands for, so that it can be referred to without a lookup. */
 class ListedNode implements DirectoryEntry {
   constructor(
@@ -78,6 +86,7 @@ export class Tree implements FileSystem {
   readonly #log: Log;
   readonly #inodes: InodeTable;
   readonly #handles = new Handles();
+  readonly #changes: Changes;
 
   constructor(options: TreeOptions) {
     this.#catalog = options.catalog;
@@ -87,6 +96,9 @@ export class Tree implements FileSystem {
     this.#hardLinks = options.hardLinks ?? false;
     this.#log = options.log;
     this.#inodes = new InodeTable(options.inodeKey);
+    this.#changes = new Changes(this.#inodes, (repository) => options.registry.scope(repository));
+    this.#catalog.watch((change) => this.#changes.found(change));
+    this.#blobs.watch((name) => this.#changes.wrong(name));
   }
 
   lookup(parent: InodeNumber, name: string): Promise<Entry> {
@@ -168,6 +180,10 @@ export class Tree implements FileSystem {
       files: Math.max(1, this.#inodes.size),
       maxNameLength: MAX_NAME,
     };
+  }
+
+  watch(listener: (change: Change) => void): () => void {
+    return this.#changes.watch(listener);
   }
 
   status(): TreeStatus {
@@ -325,8 +341,10 @@ export class Tree implements FileSystem {
       case 'blob':
         return BLOB_TIMEOUTS;
       // The name leads to another inode with the next version; the version itself never changes.
-      case 'index':
-        return { entryTimeout: 0, attributeTimeout: Infinity };
+      case 'index': {
+        const entryTimeout = this.#catalog.freshFor(node.snapshot) - TIMEOUT_MARGIN;
+        return { entryTimeout: Math.max(0, entryTimeout), attributeTimeout: Infinity };
+      }
       case 'directory':
       case 'blobs':
       case 'algorithm':

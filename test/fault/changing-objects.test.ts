@@ -21,7 +21,7 @@ const BODIES: readonly { readonly name: string; readonly fault: Fault }[] = [
   { name: 'ends early, as its length says', fault: truncated(70_000) },
   { name: 'is empty, against its length', fault: { kind: 'truncate', after: 0 } },
   { name: 'is empty, as its length says', fault: truncated(0) },
-  { name: 'lacks one byte', fault: truncated(4 * MiB - 1) },
+  { name: 'lacks one byte of a block', fault: truncated(128 * 1024 - 1) },
 ];
 const bodies = BODIES.map((body) => ({ ...body, blob: blobCase(body.name, 12 * MiB) }));
 
@@ -43,7 +43,14 @@ const held: HeldFile[] = [];
 
 beforeAll(async () => {
   store = await startFaultyStore(keysOf(corpusOf({ app: images, copy: images }), 'shared'));
-  mount = await store.mount('--refresh', `${REFRESH_MS}ms`, '--read-timeout', '5s');
+  mount = await store.mount(
+    '--refresh',
+    `${REFRESH_MS}ms`,
+    '--read-timeout',
+    '5s',
+    '--memory',
+    '8MiB',
+  );
 });
 afterEach(async () => {
   store.proxy.heal();

@@ -34,6 +34,8 @@ afterEach(disposeMounts);
 /** At the end the tree must have got everything back, and nothing unexpected been asked of it. */
 const endClean = async () => {
   await mount.unmount();
+  // Who copied the table of mounts meanwhile may keep it for a moment.
+  await mount.waitForEnd();
   const { owed, errors } = await mount.report();
   expect(owed).toEqual({ references: 0, handles: 0 });
   expect(errors).toEqual([]);

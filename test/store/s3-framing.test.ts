@@ -235,6 +235,7 @@ describe('the s3 store', () => {
     expect(line).toMatch(/^GET \/b\/[\x21-\x7e]+ HTTP\/1\.1$/);
     expect(decodeURIComponent(line.split(' ')[1]?.split('?')[0] ?? '')).toBe(`/b/${key}`);
     expect(fields.join()).not.toContain('Evil');
+    expect(fields).toContain('user-agent: layoutfs');
     await store.list({ prefix: key }).catch(() => undefined);
     const target = server.requests[1]?.head.split(' ')[1] ?? '';
     expect(new URL(target, 'http://host').searchParams.get('prefix')).toBe(key);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach } from 'vitest';
 
 import type { MountStatus } from '../../src/daemon/status.js';
-import { run, runOk } from './run.js';
+import { type Outcome, run, runOk } from './run.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 
 const LAYOUTFS = join(import.meta.dirname, '../../bin/layoutfs');
@@ -22,6 +22,8 @@ export interface MountedLayoutfs {
   /** Touch it through `run` only: a file-system call of the test process would block Node. */
   readonly mountpoint: string;
   status(): Promise<MountStatus>;
+  /** `layoutfs refresh` of this mount. */
+  refresh(...words: string[]): Promise<Outcome>;
   /** The daemon's log so far. */
   log(): Promise<string>;
   /** Unmount with `layoutfs umount`; later calls do nothing. */
@@ -65,6 +67,7 @@ export async function mountLayoutfs(
   const mount: MountedLayoutfs = {
     mountpoint,
     status: async () => JSON.parse(await layoutfs('status', mountpoint, '--json')) as MountStatus,
+    refresh: (...words) => run(LAYOUTFS, ['refresh', mountpoint, ...words], { env: environment }),
     log: () => readFile(logFile, 'utf8').catch(() => '(no log)'),
     async unmount() {
       if (!mounted.delete(mount)) return;

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { LRUCache } from 'lru-cache';
 import type { Counters } from '../../observe/counters.js';
 import type { Log } from '../../observe/log.js';
 import { type Digest, digestParts } from '../../oci/digest.js';
@@ -30,6 +31,8 @@ interface Opening {
 /** The complete blobs of a cache directory, each opened once for all its readers. */
 export class CompleteBlobs {
   readonly #options: CompleteBlobsOptions;
+  /** What was hashed again, for disks on which that can be neither recorded nor mended. */
+  readonly #judged = new LRUCache<Digest, { file: Fingerprint; right: boolean }>({ max: 10_000 });
   #isClosed = false;
   #toldOfForeign = false;
   readonly #open = new Map<Digest, Opening>();
@@ -145,6 +148,12 @@ export class CompleteBlobs {
     const { root, hasher, counters, log, trouble } = this.#options;
     const record = recordPath(root, digest);
     if (await isRecorded(record, found)) return found;
+    const judged = this.#judged.get(digest);
+    if (judged !== undefined && isSame(judged.file, found)) {
+      if (judged.right) return found;
+      if (trouble.mayWrite) await this.#remove(digest, found);
+      return undefined;
+    }
     counters.increment('cache.rehashed');
     const { algorithm } = digestParts(digest);
     const actual = await hasher.hash({ fd: file.fd, algorithm, offset: 0, length: found.size });
@@ -152,13 +161,15 @@ export class CompleteBlobs {
     if (actual === digest) {
       // Somebody is at it: who knows what it is by now.
       if (!isSame(found, after)) return undefined;
+      this.#judged.set(digest, { file: found, right: true });
       await writeRecord(record, found).catch((error: unknown) => trouble.writeFailed(error));
       return found;
     }
     counters.increment('cache.damaged');
+    this.#judged.set(digest, { file: found, right: false });
     log.warn(
       { digest, actual },
-      `A file of the cache ${root} had wrong bytes; it was removed, and the blob comes from the store.`,
+      `A file of the cache ${root} had wrong bytes; it is removed, and the blob comes from the store.`,
     );
     await this.#remove(digest, found);
     return undefined;

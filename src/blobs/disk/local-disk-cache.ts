@@ -26,6 +26,8 @@ export interface DiskCacheOptions {
   readonly minFreeBytes: number;
   /** Bytes in a part of a partial blob; default 1 MiB. */
   readonly partSize?: number;
+  /** How long nothing is written after the disk refused, in ms; default 15 s. */
+  readonly pauseMs?: number;
   readonly log: Log;
   readonly counters: Counters;
 }
@@ -46,6 +48,9 @@ export interface DiskCacheStatus {
 
 /** Bytes in a part: what a reader that stops loses at most, and the reader after it fetches again. */
 const PART_SIZE = 1024 * 1024;
+
+/** How long nothing is written after the disk refused, in ms. */
+const PAUSE_MS = 15_000;
 
 /** How long looking a blob up may take, in ms: then it is a miss, and a hash under way goes on. */
 const LOOKUP_MS = 5000;
@@ -75,10 +80,10 @@ export class LocalDiskCache implements DiskCache {
 
   /** @param directory of {@link openDiskCache}, which makes these */
   constructor(directory: CacheDirectory, options: DiskCacheOptions) {
-    const { counters, log } = options;
+    const { counters, log, pauseMs = PAUSE_MS } = options;
     this.#directory = directory;
     this.#options = options;
-    this.#trouble = new Trouble({ directory: directory.path, log, counters });
+    this.#trouble = new Trouble({ directory: directory.path, pauseMs, log, counters });
     this.#complete = new CompleteBlobs({
       root: directory.path,
       hasher: this.#hasher,
@@ -208,7 +213,7 @@ export class LocalDiskCache implements DiskCache {
    * The bytes are on the disk for good before the file gets the blob's name, and the name is there
    * for good before it is recorded that its bytes are right.
    */
-  async #publish({ name, file, path }: OpenPartial): Promise<CachedBlob> {
+  async #publish({ name, file, path }: OpenPartial): Promise<CachedBlob | undefined> {
     const { digest } = name;
     const root = this.#directory.path;
     const shard = await this.#directory.makeShard('blobs', digest);
@@ -218,9 +223,8 @@ export class LocalDiskCache implements DiskCache {
     await syncDirectory(shard);
     // After the rename, which changes the ctime.
     await writeRecord(recordPath(root, digest), await file.fingerprint());
-    const blob = await this.#complete.open(digest, name.size);
-    if (blob === undefined) throw new Error(`${digest} was removed from the cache at once.`);
-    return blob;
+    // Another process may have thrown it out by now.
+    return this.#complete.open(digest, name.size);
   }
 
   #renew(): void {

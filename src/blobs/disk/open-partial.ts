@@ -26,7 +26,7 @@ export interface OpenPartialOptions {
   readonly trouble: Trouble;
   readonly counters: Counters;
   /** Make the file the complete blob. */
-  publish(partial: OpenPartial): Promise<CachedBlob>;
+  publish(partial: OpenPartial): Promise<CachedBlob | undefined>;
   /** It is closed. */
   closed(): void;
 }

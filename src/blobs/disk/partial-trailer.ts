@@ -50,18 +50,23 @@ export interface PartialTrailer {
 
 /**
  * Read the trailer of a partial file of a blob of `size` bytes; undefined when it is none, or not
- * ours.
+ * ours; `unfinished` when a process died while it made the file, or made it complete.
  * @throws system errors
  */
-export async function readTrailer(path: string, size: number): Promise<PartialTrailer | undefined> {
+export async function readTrailer(
+  path: string,
+  size: number,
+): Promise<PartialTrailer | 'unfinished' | undefined> {
   const found = await openPlainFile(path);
   if (typeof found === 'string') return undefined;
   const { file, stat } = found;
   try {
     const length = Number(stat.size) - size;
+    if (length === 0 || stat.size === 0n) return 'unfinished';
     if (length < HEADER_BYTES) return undefined;
     const header = Buffer.alloc(HEADER_BYTES);
     await readFully(file, header, size);
+    if (header.every((byte) => byte === 0)) return 'unfinished';
     const partSize = header.readUInt32LE(MAGIC.length);
     if (!header.equals(trailerHeader({ partSize })) || partSize === 0) return undefined;
     if (length !== trailerBytes({ size, partSize })) return undefined;

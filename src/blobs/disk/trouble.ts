@@ -2,9 +2,6 @@ import type { Counters } from '../../observe/counters.js';
 import type { Log } from '../../observe/log.js';
 import { errnoOf } from './errors.js';
 
-/** How long nothing is written after the disk refused, in ms. */
-const PAUSE_MS = 15_000;
-
 /** What a person is told about an errno. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOSPC: 'its disk is full',
@@ -28,10 +25,13 @@ export class Trouble {
   readonly #log: Log;
   readonly #counters: Counters;
   readonly #told = new Set<string>();
+  readonly #pauseMs: number;
   #pausedUntil = 0;
   #reason: string | undefined;
 
-  constructor(options: { directory: string; log: Log; counters: Counters }) {
+  /** @param options `pauseMs` is how long nothing is written after the disk refused. */
+  constructor(options: { directory: string; pauseMs: number; log: Log; counters: Counters }) {
+    this.#pauseMs = options.pauseMs;
     this.#directory = options.directory;
     this.#log = options.log;
     this.#counters = options.counters;
@@ -91,7 +91,7 @@ export class Trouble {
 
   #pause(reason: string): void {
     this.#reason = reason;
-    this.#pausedUntil = performance.now() + PAUSE_MS;
+    this.#pausedUntil = performance.now() + this.#pauseMs;
   }
 
   #tell(kind: string, error: unknown, message: string): void {

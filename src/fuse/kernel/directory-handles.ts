@@ -101,6 +101,12 @@ export class DirectoryHandles {
     this.#last.delete(ino);
   }
 
+  /** Compare a listing with what is there at its next use. */
+  expire(ino: InodeNumber): void {
+    const last = this.#last.peek(ino);
+    if (last !== undefined) last.checkedAt = -Infinity;
+  }
+
   /** Compare every listing with what is there at its next use. */
   expireAll(): void {
     for (const last of this.#last.values()) last.checkedAt = -Infinity;

@@ -13,6 +13,8 @@ interface KnownInode {
   readonly attributeTimeout: number;
   /** Of a directory: the one it was last found in. */
   readonly parent: InodeNumber;
+  /** Of a file whose name may come to lead elsewhere before its time is over: that name. */
+  readonly name: string | undefined;
   /** A file of it was opened since the kernel knows it, so that there may be pages. */
   opened: boolean;
 }
@@ -24,6 +26,7 @@ interface KnownInode {
 export class KernelInodes {
   readonly #fileSystem: FileSystem;
   readonly #known = new Map<InodeNumber, KnownInode>();
+  readonly #named = new Set<InodeNumber>();
   readonly #rootTimeout: number;
 
   /** @param rootTimeout how long the root's attributes may be remembered, in ms */
@@ -37,11 +40,20 @@ export class KernelInodes {
   }
 
   /** The kernel is about to be told of an entry, of which the tree has taken one reference. */
-  told(parent: InodeNumber, { attributes, attributeTimeout }: Entry): void {
+  told(parent: InodeNumber, name: string, entry: Entry): void {
+    const { attributes, attributeTimeout, entryTimeout } = entry;
     const { ino } = attributes;
     const known = this.#known.get(ino);
     if (known === undefined) {
-      this.#known.set(ino, { count: 1, attributeTimeout, parent, opened: false });
+      const mayMove = attributes.kind === 'file' && entryTimeout < Infinity;
+      this.#known.set(ino, {
+        count: 1,
+        attributeTimeout,
+        parent,
+        name: mayMove ? name : undefined,
+        opened: false,
+      });
+      if (mayMove) this.#named.add(ino);
     } else {
       known.count += 1;
     }
@@ -58,7 +70,10 @@ export class KernelInodes {
     const given = Math.min(count, known.count);
     known.count -= given;
     const gone = known.count === 0;
-    if (gone) this.#known.delete(ino);
+    if (gone) {
+      this.#known.delete(ino);
+      this.#named.delete(ino);
+    }
     this.#fileSystem.forget(ino, given);
     return gone;
   }
@@ -66,6 +81,19 @@ export class KernelInodes {
   /** The session has ended: the kernel says nothing more. */
   forgetAll(): void {
     for (const [ino, { count }] of [...this.#known]) this.forget(ino, count);
+  }
+
+  /** Whether the kernel knows the inode. */
+  knows(ino: InodeNumber): boolean {
+    return ino === ROOT_INODE || this.#known.has(ino);
+  }
+
+  /** Names of files that the kernel may remember, and that may come to lead elsewhere. */
+  *names(): Iterable<{ readonly parent: InodeNumber; readonly name: string }> {
+    for (const ino of this.#named) {
+      const known = this.#known.get(ino);
+      if (known?.name !== undefined) yield { parent: known.parent, name: known.name };
+    }
   }
 
   /** How long attributes of this inode may be remembered, in ms. */

@@ -106,6 +106,12 @@ export class NamePublisher {
     this.#published.delete(parent);
   }
 
+  /** Have the threads ask again in one directory. */
+  expire(parent: InodeNumber): void {
+    const published = this.#published.peek(parent);
+    if (published !== undefined) published.known.validUntil[0] = 0;
+  }
+
   /** Have the threads ask again in every directory. */
   expireAll(): void {
     for (const { known } of this.#published.values()) known.validUntil[0] = 0;

@@ -11,6 +11,12 @@ interface OpenHandle {
   readonly pages: PagesOfHandle<InodeNumber>;
 }
 
+/**
+ * How long an OPEN waits for pages of wrong bytes to go, in ms; then they go with its answer, which
+ * does not let the kernel keep any.
+ */
+const LEAVE_DEADLINE_MS = 5000;
+
 /** What OPEN answers. */
 export interface OpenedFile {
   readonly handle: number;
@@ -29,6 +35,8 @@ export class OpenFiles {
   readonly #trust = new PageTrust<InodeNumber>();
   readonly #handles = new Map<number, OpenHandle>();
   readonly #shared = new SharedFiles<OpenHandle>((open) => this.#close(open));
+  /** Inodes of which the kernel may have pages of wrong bytes, until it has dropped them. */
+  readonly #leaving = new Map<InodeNumber, Promise<void>>();
   #lastHandle = 0;
 
   constructor(fileSystem: FileSystem, inodes: KernelInodes) {
@@ -46,6 +54,7 @@ export class OpenFiles {
     const shared = this.#shared.open(ino);
     if (shared !== undefined) return { handle: shared, keepPages: true };
     const { handle: file, verified } = await this.#fileSystem.open(ino);
+    await this.#rightPages(ino);
     const pages = this.#trust.opened(ino, ino, verified, this.#inodes.firstOpen(ino));
     const open = { ino, file, pages };
     if (!verified) {
@@ -81,10 +90,34 @@ export class OpenFiles {
     this.#trust.forget(ino);
   }
 
+  /**
+   * Bytes of the inode turned out wrong: no open that is answered from now on finds them.
+   * @param gone settles when the kernel has dropped the inode's pages, or never will
+   */
+  distrust(ino: InodeNumber, gone: Promise<void>): void {
+    this.#shared.retire(ino);
+    this.#trust.forget(ino);
+    const leaving = gone.then(() => {
+      if (this.#leaving.get(ino) === leaving) this.#leaving.delete(ino);
+    });
+    this.#leaving.set(ino, leaving);
+  }
+
   /** Release all that is open: the kernel sends no RELEASE when it ends a mount by force. */
   releaseAll(): void {
     for (const handle of [...this.#handles.keys()]) this.release(handle);
     this.#shared.closeAll();
+  }
+
+  async #rightPages(ino: InodeNumber): Promise<void> {
+    const leaving = this.#leaving.get(ino);
+    if (leaving === undefined) return;
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LEAVE_DEADLINE_MS);
+    });
+    await Promise.race([leaving, deadline]);
+    clearTimeout(timer);
   }
 
   #close({ ino, file, pages }: OpenHandle): void {

@@ -99,8 +99,8 @@ export class OpenSlots {
   isCurrent(handle: number): boolean {
     if (!isSlotHandle(handle)) return false;
     const slot = slotOf(handle);
-    const generation = Atomics.load(this.#cells, slot * WORDS + GENERATION);
-    return generation !== 0 && handle === handleOf(slot, generation);
+    if (this.#isFor(slot * WORDS, 0, 0)) return false;
+    return handle === handleOf(slot, Atomics.load(this.#cells, slot * WORDS + GENERATION));
   }
 
   /** A slot in which the inode may be published; by the main thread only. */

@@ -36,6 +36,7 @@ beforeEach(() => {
     },
     publish: ({ id, parent }) => news.push({ publish: id, parent }),
     withdraw: (parent) => news.push({ withdraw: parent }),
+    notify: () => Promise.resolve(),
   });
 });
 

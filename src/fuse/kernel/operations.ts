@@ -4,17 +4,20 @@ import { constants as osConstants } from 'node:os';
 import type { Log } from '../../observe/log.js';
 import {
   type Attributes,
+  type Change,
   ErrnoError,
   type FileSystem,
   type InodeNumber,
 } from '../../tree/file-system.js';
+import { Announcements, type Notify } from './announcements.js';
 import { DirectoryHandles, countBefore, positionAfter } from './directory-handles.js';
 import { DirentWriter } from './dirents.js';
 import type { KnownNames } from './known-names.js';
+import { InProgress } from './in-progress.js';
 import { KernelInodes } from './kernel-inodes.js';
 import { OpenFiles } from './open-files.js';
 import { NamePublisher } from './name-publisher.js';
-import { MAX_READ, OpenFlag, type Unique } from './protocol.js';
+import { MAX_READ, MINOR_WITH_EPOCH, OpenFlag, type Unique } from './protocol.js';
 import {
   encodeAttributes,
   encodeData,
@@ -48,6 +51,7 @@ export interface OperationsOptions {
   /** Have all threads answer lookups from this, or answer none in a directory any more. */
   readonly publish: (names: KnownNames) => void;
   readonly withdraw: (parent: InodeNumber) => void;
+  readonly notify: Notify;
 }
 
 /** FUSE requests over a {@link FileSystem}: each is answered exactly once, none throws. */
@@ -60,7 +64,10 @@ export class Operations {
   readonly #files: OpenFiles;
   readonly #directories: DirectoryHandles;
   readonly #publisher: NamePublisher;
-  readonly #inProgress = new Set<Promise<void>>();
+  readonly #inProgress = new InProgress();
+  readonly #announcements: Announcements;
+  readonly #unwatch: () => void;
+  #kernelMinor = 0;
 
   constructor(fileSystem: FileSystem, options: OperationsOptions) {
     this.#fileSystem = fileSystem;
@@ -71,6 +78,8 @@ export class Operations {
     this.#files = new OpenFiles(fileSystem, this.#inodes);
     this.#directories = new DirectoryHandles(fileSystem, this.#inodes);
     this.#publisher = new NamePublisher(fileSystem, options);
+    this.#announcements = new Announcements(this.#inodes, this.#inProgress, options.notify);
+    this.#unwatch = fileSystem.watch((change) => this.#changed(change));
   }
 
   /** Files that threads may open by themselves, see `OpenSlots`. */
@@ -85,8 +94,7 @@ export class Operations {
       for (const { nodeid, count } of body.forgets) this.#forget(nodeid, count);
       return;
     }
-    const work = this.#serve(request).finally(() => this.#inProgress.delete(work));
-    this.#inProgress.add(work);
+    this.#inProgress.add(request.nodeid, body.kind, this.#serve(request));
   }
 
   /** A thread has told the kernel of a published entry; see {@link ToldRing}. */
@@ -98,18 +106,31 @@ export class Operations {
       return;
     }
     const referred = this.#fileSystem.refer(entry.entry);
-    this.#inodes.told(entry.parent, referred);
+    this.#inodes.told(entry.parent, entry.entry.name, referred);
   }
 
-  /** All that may have changed is asked for anew at its next use. */
-  refresh(): void {
+  /**
+   * All that may have changed is asked for anew at its next use.
+   * @returns whether the kernel is to be told of a new epoch, so that it asks for names, too. One
+   *   that knows no epochs is told of the names of files; directories it asks for in time.
+   */
+  refresh(): boolean {
     this.#directories.expireAll();
     this.#publisher.expireAll();
+    if (this.#kernelMinor >= MINOR_WITH_EPOCH) return true;
+    this.#announcements.allNames();
+    return false;
+  }
+
+  /** See `MountedFileSystem.announced`. */
+  announced(): Promise<boolean> {
+    return this.#announcements.made();
   }
 
   /** The kernel asks for nothing any more: wait for what is in progress, then let go of all. */
   async end(): Promise<void> {
-    await Promise.all(this.#inProgress);
+    this.#unwatch();
+    await this.#inProgress.settled();
     this.#publisher.close();
     this.#files.releaseAll();
     this.#directories.releaseAll();
@@ -145,6 +166,7 @@ export class Operations {
     const { unique, nodeid, body } = request;
     switch (body.kind) {
       case 'init':
+        this.#kernelMinor = body.minor;
         return { chunks: [encodeInit(unique, body)] };
       case 'lookup':
         return this.#lookup(unique, nodeid, body.name);
@@ -196,7 +218,7 @@ export class Operations {
   async #lookup(unique: Unique, parent: number, name: string | undefined): Promise<Reply> {
     if (name === undefined) throw new ErrnoError('ENOENT', 'The name is not UTF-8.');
     const entry = await this.#fileSystem.lookup(parent, name);
-    this.#inodes.told(parent, entry);
+    this.#inodes.told(parent, name, entry);
     if (entry.entryTimeout === Infinity) this.#publisher.lookedUp(parent);
     return {
       chunks: [encodeEntry(unique, entry, this.#owner)],
@@ -238,7 +260,7 @@ export class Operations {
         // The kernel knows these two already, and takes no reference for inode 0.
         if (isDot) return undefined;
         const referred = this.#fileSystem.refer(entry);
-        this.#inodes.told(ino, referred);
+        this.#inodes.told(ino, entry.name, referred);
         taken.push(referred.attributes.ino);
         return referred;
       };
@@ -253,6 +275,22 @@ export class Operations {
         for (const one of taken) this.#forget(one, 1);
       },
     };
+  }
+
+  #changed(change: Change): void {
+    switch (change.kind) {
+      case 'name':
+        this.#announcements.nameChanged(change.directory, change.name);
+        break;
+      case 'listing':
+        // The kernel asks whether the listing that it keeps is still the one, at each OPENDIR.
+        this.#directories.expire(change.directory);
+        this.#publisher.expire(change.directory);
+        break;
+      case 'bytes':
+        this.#files.distrust(change.ino, this.#announcements.pagesWrong(change.ino));
+        break;
+    }
   }
 
   #forget(ino: number, count: number): void {

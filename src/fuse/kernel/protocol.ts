@@ -7,6 +7,9 @@
 /** The newest version that we know; the kernel then speaks its own or ours, whichever is older. */
 export const PROTOCOL = { major: 7, minor: 45 } as const;
 
+/** The first minor version with {@link NotifyCode.INC_EPOCH}. */
+export const MINOR_WITH_EPOCH = 44;
+
 /** `enum fuse_opcode`. */
 export const Opcode = {
   LOOKUP: 1,

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import type { Log } from '../../observe/log.js';
 import type { FileSystem } from '../../tree/file-system.js';
 import { Device } from './device.js';
+import { Notifier } from './notifier.js';
 import { Operations } from './operations.js';
 import { encodeNewEpoch, type Owner } from './replies.js';
 import { makeRequestCounts, type RequestCounts, sumRequests } from './request-counts.js';
@@ -34,6 +35,7 @@ export class Session {
   /** Settles when the kernel has ended the session, all requests are answered and all is closed. */
   readonly ended: Promise<void>;
   readonly #device: Device;
+  readonly #notifier: Notifier;
   readonly #operations: Operations;
   readonly #log: Log;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
@@ -47,17 +49,21 @@ export class Session {
   constructor(fd: number, fileSystem: FileSystem, options: SessionOptions) {
     this.#log = options.log;
     this.#device = new Device(fd, options.log);
+    this.#notifier = new Notifier(fd, options.log);
     this.#operations = new Operations(fileSystem, {
       ...options,
       answer: (unique, chunks) => this.#device.answer(unique, chunks),
       publish: (known) => this.#announce({ kind: 'names', known }),
       withdraw: (parent) => this.#announce({ kind: 'noNames', parent }),
+      notify: (key, notice) => this.#notifier.notify(key, notice),
     });
     this.initialized = new Promise((resolve) => (this.#initialize = resolve));
     const count = Math.min(MAX_THREADS, availableParallelism());
     const threads = Array.from({ length: count }, () => this.#serve());
     this.ended = Promise.all(threads).then(async () => {
       this.#drain();
+      // What its thread waits for in the kernel, the kernel has given up by now.
+      await this.#notifier.close();
       await this.#operations.end();
       closeSync(fd);
     });
@@ -71,9 +77,13 @@ export class Session {
 
   /** Have the kernel ask again for names and listings that may have changed; before the end only. */
   refresh(): void {
-    this.#operations.refresh();
     // This notice locks nothing, so it may be sent from here.
-    this.#device.notify(encodeNewEpoch());
+    if (this.#operations.refresh()) this.#device.notify(encodeNewEpoch());
+  }
+
+  /** See `MountedFileSystem.announced`; before the end only. */
+  announced(): Promise<boolean> {
+    return this.#operations.announced();
   }
 
   /** Requests that were read from the kernel so far, by kind. */
@@ -145,6 +155,8 @@ export class Session {
     }
     const request = decodeRequest(message.bytes);
     this.#operations.handle(request);
-    if (request.body.kind === 'init') this.#initialize();
+    if (request.body.kind !== 'init') return;
+    this.#notifier.start();
+    this.#initialize();
   }
 }

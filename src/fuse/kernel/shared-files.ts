@@ -67,7 +67,10 @@ export class SharedFiles<File> {
 
   /** Close as threads do; false for a handle that is not open. */
   release(handle: number): boolean {
-    return this.#slots.leave(handle);
+    if (!this.#slots.leave(handle)) return false;
+    const slot = slotOf(handle);
+    if (this.#files.get(slot)?.retired === true) this.#closeUnused(slot);
+    return true;
   }
 
   /** The file behind a handle, or undefined. */

@@ -97,6 +97,7 @@ async function serveHanded(
   return {
     ended,
     refresh: () => session.refresh(),
+    announced: () => session.announced(),
     requests: () => session.requests(),
     unmount: () => Promise.resolve(),
   };

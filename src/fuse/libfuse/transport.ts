@@ -57,6 +57,7 @@ export class LibfuseTransport implements Transport {
     const ended = session.ended.then(() => openFiles.releaseAll());
     return new OwnMount(mountpoint, mount, ended, {
       refresh: () => undefined,
+      announced: () => Promise.resolve(true),
       requests: () => ({ ...requests }),
     });
   }

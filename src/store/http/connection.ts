@@ -163,7 +163,7 @@ export class Connection implements Receiver {
         if (used < count) exchange.persistence = { isReusable: false };
       } else {
         reader.tookPlain(count);
-        exchange.body?.gave(count);
+        if (exchange.body?.gave(count) === false) this.#pause();
       }
     } catch (error) {
       this.#fail(error instanceof Error ? error : new HttpProtocolError(String(error)));

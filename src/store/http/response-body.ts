@@ -13,6 +13,8 @@ export interface BodySource {
 const KEPT = 64 * 1024;
 /** What a stream reads ahead of its reader. */
 const STREAMED = 512 * 1024;
+/** Largest piece of a stream. */
+const CHUNK = 256 * 1024;
 
 /** Where {@link ResponseBody.readInto} puts bytes. */
 interface Target {
@@ -32,6 +34,8 @@ export class ResponseBody extends Readable {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isStreaming = false;
+  /** Memory for the next piece of a stream. */
+  #chunk: Buffer | undefined;
   #target: Target | undefined;
   /** Every byte came from the connection. */
   #isComplete = false;
@@ -90,17 +94,18 @@ export class ResponseBody extends Readable {
 
   /** For the connection: where the next bytes may be put; undefined when they must be handed to `give`. */
   memory(): Uint8Array | undefined {
+    if (this.destroyed) return undefined;
+    if (this.#isStreaming) return (this.#chunk ??= Buffer.allocUnsafeSlow(CHUNK));
     const target = this.#target;
-    if (target === undefined || this.destroyed || target.filled === target.memory.length) {
-      return undefined;
-    }
+    if (target === undefined || target.filled === target.memory.length) return undefined;
     return target.memory.subarray(target.filled);
   }
 
-  /** For the connection: it put `count` bytes into `memory()`. Returns whether more are wanted. */
+  /** For the connection: it put `count` bytes into `memory()`. Returns whether more are wanted now. */
   gave(count: number): boolean {
+    if (this.destroyed) return false;
     const target = this.#target;
-    if (target === undefined) return false;
+    if (target === undefined) return this.push(this.#takeChunk(count));
     target.filled += count;
     try {
       target.arrived?.(target.filled);
@@ -108,6 +113,14 @@ export class ResponseBody extends Readable {
       this.destroy(error as Error);
     }
     return !this.destroyed;
+  }
+
+  /** The first `count` bytes of the chunk; a small part of it does not keep the whole in memory. */
+  #takeChunk(count: number): Buffer {
+    const part = this.#chunk?.subarray(0, count) ?? Buffer.alloc(0);
+    if (count < CHUNK / 2) return Buffer.from(part);
+    this.#chunk = undefined;
+    return part;
   }
 
   /** For the connection: the body is whole. */

@@ -71,7 +71,7 @@ function readRequest(request: SdkRequest): HttpRequest {
     hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port ?? (isTls ? 443 : 80),
     target: search === '' ? path : `${path}?${search}`,
-    headers,
+    headers: { 'user-agent': 'layoutfs', ...headers },
     body: readBody(request.body),
   };
 }

@@ -10,24 +10,29 @@ export async function answerOf<T>(
   context: RequestContext,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const cleanup = new AbortController();
   try {
-    if (signal === undefined) return await answer;
-    const aborted = new Promise<never>((_, reject) => {
-      const stop = () => {
-        reject(new Error('The request was aborted.', { cause: signal.reason }));
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { signal: cleanup.signal });
-    });
-    return await Promise.race([answer, aborted]);
+    return await (signal === undefined ? answer : unlessAborted(answer, signal));
   } catch (error) {
     if (signal?.aborted !== true) throw s3Failure(error, context);
     const message = `The request to ${subject(context)} was aborted.`;
     throw new StoreError('Aborted', message, { cause: error });
-  } finally {
-    cleanup.abort();
   }
+}
+
+function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      reject(new Error('The request was aborted.', { cause: signal.reason }));
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop);
+    // Removed by hand: a controller for it would make an exception, with its stack, per request.
+    answer
+      .finally(() => {
+        signal.removeEventListener('abort', stop);
+      })
+      .then(resolve, reject);
+  });
 }
 
 /** What the SDK's `send` is given so that `signal` ends it. */

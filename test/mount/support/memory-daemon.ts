@@ -1,5 +1,6 @@
 import { openTransport, type TransportName } from '../../../src/fuse/open-transport.js';
 import type { MountedFileSystem } from '../../../src/fuse/transport.js';
+import type { Change } from '../../../src/tree/file-system.js';
 import type { Log } from '../../../src/observe/log.js';
 import { type MemoryFile, MemoryFileSystem } from './memory-file-system.js';
 
@@ -19,6 +20,7 @@ export type Command =
     }
   | { readonly do: 'put' | 'alter'; readonly path: string; readonly file: MemoryFile }
   | { readonly do: 'remove'; readonly path: string }
+  | { readonly do: 'announce'; readonly what: Change['kind']; readonly path: string }
   | { readonly do: 'unmount' | 'waitForEnd' | 'report' | 'letGo' | 'exit' | 'crash' };
 
 export interface Report {
@@ -65,6 +67,9 @@ async function obey(command: Command): Promise<unknown> {
     case 'remove':
       fileSystem.remove(command.path);
       return;
+    case 'announce':
+      fileSystem.announce(command.what, command.path);
+      return mounted?.announced();
     case 'unmount':
       return mounted?.unmount();
     case 'waitForEnd':

@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  type Change,
   type DirectoryEntry,
   type Entry,
   ErrnoError,
@@ -25,6 +26,8 @@ export interface MemoryFile {
   readonly verifiedAtRelease?: boolean;
   /** Each read waits this long first, in ms. */
   readonly readDelay?: number;
+  /** Each lookup of it waits this long first, in ms. */
+  readonly lookupDelay?: number;
   /** How long the name and the attributes may be remembered, in ms; default 0. */
   readonly timeout?: number;
   readonly failOpen?: 'EIO' | 'EACCES';
@@ -53,6 +56,7 @@ export class MemoryFileSystem implements FileSystem {
   // Above 2^31, which no C int holds.
   #lastHandle = 2 ** 33;
   #changes = 0;
+  readonly #listeners = new Set<(change: Change) => void>();
 
   /** Put a file, and the directories on its way; another one of that name is superseded. */
   put(path: string, file: MemoryFile): void {
@@ -77,6 +81,29 @@ export class MemoryFileSystem implements FileSystem {
     this.#changes += 1;
   }
 
+  watch(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tell of a change, be it true or not; `bytes` poison no handle here. */
+  announce(kind: Change['kind'], path: string): void {
+    const { directory, name } = this.#parent(path);
+    const parent = path.slice(0, -name.length - 1);
+    const numberOf = (): InodeNumber => {
+      if (parent === '') return ROOT_INODE;
+      const { directory: above, name: own } = this.#parent(parent);
+      return above.get(own)?.ino ?? 0;
+    };
+    const change: Change =
+      kind === 'bytes'
+        ? { kind, ino: directory.get(name)?.ino ?? 0 }
+        : kind === 'name'
+          ? { kind, directory: numberOf(), name }
+          : { kind, directory: numberOf() };
+    for (const listener of this.#listeners) listener(change);
+  }
+
   /** References not forgotten and handles not released: 0 of both when nobody is at work. */
   owed(): { references: number; handles: number } {
     return {
@@ -91,6 +118,8 @@ export class MemoryFileSystem implements FileSystem {
     if (children === undefined) throw new ErrnoError('ENOTDIR', `${parent} is no directory.`);
     const node = children.get(name);
     if (node === undefined) throw new ErrnoError('ENOENT', `There is no ${name}.`);
+    const { lookupDelay } = node.file ?? {};
+    if (lookupDelay !== undefined) await new Promise((end) => setTimeout(end, lookupDelay));
     return this.#entry(node);
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import type { TransportName } from '../../../src/fuse/open-transport.js';
+import type { Change } from '../../../src/tree/file-system.js';
 import { readMountTable } from '../../../src/fuse/mount-table.js';
 import type { Command, Report } from './memory-daemon.js';
 import type { MemoryFile } from './memory-file-system.js';
@@ -171,6 +172,11 @@ export class MemoryMount {
 
   remove(path: string): Promise<void> {
     return this.#send({ do: 'remove', path });
+  }
+
+  /** Have the file system tell of a change, and wait until the kernel has taken notice. */
+  announce(what: Change['kind'], path: string): Promise<boolean | undefined> {
+    return this.#send({ do: 'announce', what, path });
   }
 
   unmount(): Promise<void> {
