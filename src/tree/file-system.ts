@@ -53,6 +53,11 @@ export interface OpenFile {
    * pages of the inode must be dropped by this open.
    */
   readonly verified: boolean;
+  /**
+   * A plain file that has all the bytes, verified, and will have them until `release`; its
+   * descriptor is open for reading until then. The kernel may read it instead of asking.
+   */
+  readonly backing?: { readonly fd: number };
 }
 
 /** What a transport must know when the last reference of a handle goes. */

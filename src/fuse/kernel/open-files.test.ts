@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { MemoryFileSystem } from '../../../test/mount/support/memory-file-system.js';
 import { ROOT_INODE } from '../../tree/file-system.js';
+import { silentLog } from '../../observe/log.js';
+import { BackingFiles } from './backing-files.js';
 import { InProgress } from './in-progress.js';
 import { KernelInodes } from './kernel-inodes.js';
 import { OpenFiles } from './open-files.js';
@@ -12,6 +14,7 @@ let fileSystem: MemoryFileSystem;
 let inodes: KernelInodes;
 let files: OpenFiles;
 let ino: number;
+let calls: string[];
 
 /** As a serving thread does. */
 const enter = () => new OpenSlots(files.sharedCells).enter(ino >>> 0, Math.floor(ino / 2 ** 32));
@@ -20,7 +23,13 @@ beforeEach(async () => {
   fileSystem = new MemoryFileSystem();
   fileSystem.put('/file', { content, timeout: Infinity });
   inodes = new KernelInodes(fileSystem, 0);
-  files = new OpenFiles(fileSystem, inodes);
+  calls = [];
+  const backings = new BackingFiles(
+    { open: (fd) => (calls.push(`open ${fd}`), 7), close: (id) => void calls.push(`close ${id}`) },
+    silentLog,
+  );
+  backings.allow();
+  files = new OpenFiles(fileSystem, inodes, backings);
   const entry = await fileSystem.lookup(ROOT_INODE, 'file');
   inodes.told(ROOT_INODE, 'file', entry);
   ino = entry.attributes.ino;
@@ -30,7 +39,11 @@ describe('a file that never changes', () => {
   test('is opened once, and closed when it was retired and nobody has it open', async () => {
     const first = await files.open(ino);
     expect(isSlotHandle(first.handle)).toBe(true);
-    expect(await files.open(ino)).toEqual({ handle: first.handle, keepPages: true });
+    expect(await files.open(ino)).toEqual({
+      handle: first.handle,
+      keepPages: true,
+      backingId: 0,
+    });
     expect(enter()).toBe(first.handle);
     expect(fileSystem.calls['open']).toBe(1);
     expect(Buffer.from(await files.read(first.handle, 1, 2)).toString()).toBe('ex');

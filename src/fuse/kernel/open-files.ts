@@ -1,5 +1,6 @@
 import { ErrnoError, type FileSystem, type InodeNumber } from '../../tree/file-system.js';
 import { PageTrust, type PagesOfHandle } from '../page-trust.js';
+import type { BackingFiles } from './backing-files.js';
 import type { KernelInodes } from './kernel-inodes.js';
 import { isSlotHandle } from './open-slots.js';
 import { SharedFiles } from './shared-files.js';
@@ -22,6 +23,8 @@ export interface OpenedFile {
   readonly handle: number;
   /** Whether the kernel may keep the pages that it has of the inode. */
   readonly keepPages: boolean;
+  /** Of the file that the kernel reads by itself, see {@link BackingFiles}; 0 if we serve the reads. */
+  readonly backingId: number;
 }
 
 /**
@@ -32,6 +35,7 @@ export interface OpenedFile {
 export class OpenFiles {
   readonly #fileSystem: FileSystem;
   readonly #inodes: KernelInodes;
+  readonly #backings: BackingFiles;
   readonly #trust = new PageTrust<InodeNumber>();
   readonly #handles = new Map<number, OpenHandle>();
   readonly #shared = new SharedFiles<OpenHandle>((open) => this.#close(open));
@@ -39,9 +43,10 @@ export class OpenFiles {
   readonly #leaving = new Map<InodeNumber, Promise<void>>();
   #lastHandle = 0;
 
-  constructor(fileSystem: FileSystem, inodes: KernelInodes) {
+  constructor(fileSystem: FileSystem, inodes: KernelInodes, backings: BackingFiles) {
     this.#fileSystem = fileSystem;
     this.#inodes = inodes;
+    this.#backings = backings;
   }
 
   /** What the serving threads need for `OpenSlots`. */
@@ -52,21 +57,23 @@ export class OpenFiles {
   /** @throws ErrnoError */
   async open(ino: InodeNumber): Promise<OpenedFile> {
     const shared = this.#shared.open(ino);
-    if (shared !== undefined) return { handle: shared, keepPages: true };
-    const { handle: file, verified } = await this.#fileSystem.open(ino);
+    if (shared !== undefined) return this.#sharedAnswer(shared);
+    const { handle: file, verified, backing } = await this.#fileSystem.open(ino);
     await this.#rightPages(ino);
+    if (backing !== undefined) this.#shared.renew = true;
+    const backingId = this.#backings.enter(ino, backing?.fd) ?? 0;
     const pages = this.#trust.opened(ino, ino, verified, this.#inodes.firstOpen(ino));
     const open = { ino, file, pages };
     if (!verified) {
       // From now on there may be pages that nobody can vouch for.
       this.#shared.retire(ino);
-    } else if (pages.keep && this.#inodes.attributeTimeout(ino) === Infinity) {
-      const published = this.#shared.publish(ino, open);
-      if (published !== undefined) return { handle: published, keepPages: true };
+    } else if ((pages.keep || backingId !== 0) && this.#inodes.attributeTimeout(ino) === Infinity) {
+      const published = this.#shared.publish(ino, open, backingId);
+      if (published !== undefined) return this.#sharedAnswer(published);
     }
     const handle = ++this.#lastHandle;
     this.#handles.set(handle, open);
-    return { handle, keepPages: pages.keep };
+    return { handle, keepPages: pages.keep && backingId === 0, backingId };
   }
 
   /** @throws ErrnoError */
@@ -120,8 +127,14 @@ export class OpenFiles {
     clearTimeout(timer);
   }
 
+  #sharedAnswer(handle: number): OpenedFile {
+    const backingId = this.#shared.backingId(handle);
+    return { handle, keepPages: backingId === 0, backingId };
+  }
+
   #close({ ino, file, pages }: OpenHandle): void {
     let verified = false;
+    this.#backings.leave(ino);
     try {
       ({ verified } = this.#fileSystem.release(file));
     } finally {

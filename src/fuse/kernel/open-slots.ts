@@ -35,6 +35,9 @@ const COUNT = 4;
 /** Opens so far; it wraps around. */
 const USES = 5;
 
+/** Id of the file that the kernel reads by itself, or 0; as long as the slot is published. */
+const BACKING = 6;
+
 /** Handles of slots are above all that the main thread gives. */
 const FIRST_HANDLE = 2 ** 48;
 const MAX_GENERATION = 2 ** 31 - 1;
@@ -95,6 +98,11 @@ export class OpenSlots {
     return true;
   }
 
+  /** What {@link publish} was given, for a handle that is open. */
+  backingId(handle: number): number {
+    return Atomics.load(this.#cells, slotOf(handle) * WORDS + BACKING);
+  }
+
   /** Whether the slot of a handle is still published as it was when it gave the handle. */
   isCurrent(handle: number): boolean {
     if (!isSlotHandle(handle)) return false;
@@ -111,15 +119,17 @@ export class OpenSlots {
 
   /**
    * Publish an inode in a free slot that nobody is counted in, opened once; by the main thread only.
+   * @param backingId of the file that the kernel reads by itself, or 0
    * @returns the handle of that first open
    */
-  publish(slot: number, ino: number): number {
+  publish(slot: number, ino: number, backingId = 0): number {
     const cells = this.#cells;
     const base = slot * WORDS;
     const generation = (Atomics.load(cells, base + GENERATION) % MAX_GENERATION) + 1;
     Atomics.add(cells, base + COUNT, 1);
     Atomics.add(cells, base + USES, 1);
     Atomics.store(cells, base + GENERATION, generation);
+    Atomics.store(cells, base + BACKING, backingId);
     Atomics.store(cells, base + LOW, ino | 0);
     Atomics.store(cells, base + HIGH, Math.floor(ino / 2 ** 32) | 0);
     Atomics.store(cells, base + ALLOWED, generation);

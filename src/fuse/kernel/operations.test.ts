@@ -37,6 +37,7 @@ beforeEach(() => {
     publish: ({ id, parent }) => news.push({ publish: id, parent }),
     withdraw: (parent) => news.push({ withdraw: parent }),
     notify: () => Promise.resolve(),
+    backings: { open: () => 1, close: () => undefined },
   });
 });
 

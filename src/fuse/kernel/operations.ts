@@ -10,6 +10,7 @@ import {
   type InodeNumber,
 } from '../../tree/file-system.js';
 import { Announcements, type Notify } from './announcements.js';
+import { type BackingCalls, BackingFiles } from './backing-files.js';
 import { DirectoryHandles, countBefore, positionAfter } from './directory-handles.js';
 import { DirentWriter } from './dirents.js';
 import type { KnownNames } from './known-names.js';
@@ -17,7 +18,7 @@ import { InProgress } from './in-progress.js';
 import { KernelInodes } from './kernel-inodes.js';
 import { OpenFiles } from './open-files.js';
 import { NamePublisher } from './name-publisher.js';
-import { MAX_READ, MINOR_WITH_EPOCH, OpenFlag, type Unique } from './protocol.js';
+import { MAX_READ, MINOR_WITH_EPOCH, InitFlag2, OpenFlag, type Unique } from './protocol.js';
 import {
   encodeAttributes,
   encodeData,
@@ -48,6 +49,8 @@ export interface OperationsOptions {
   readonly refreshMs: number;
   readonly log: Log;
   readonly answer: Answer;
+  /** For files that the kernel can read by itself. */
+  readonly backings: BackingCalls;
   /** Have all threads answer lookups from this, or answer none in a directory any more. */
   readonly publish: (names: KnownNames) => void;
   readonly withdraw: (parent: InodeNumber) => void;
@@ -61,6 +64,7 @@ export class Operations {
   readonly #log: Log;
   readonly #answer: Answer;
   readonly #inodes: KernelInodes;
+  readonly #backings: BackingFiles;
   readonly #files: OpenFiles;
   readonly #directories: DirectoryHandles;
   readonly #publisher: NamePublisher;
@@ -75,7 +79,8 @@ export class Operations {
     this.#log = options.log;
     this.#answer = options.answer;
     this.#inodes = new KernelInodes(fileSystem, options.refreshMs);
-    this.#files = new OpenFiles(fileSystem, this.#inodes);
+    this.#backings = new BackingFiles(options.backings, options.log);
+    this.#files = new OpenFiles(fileSystem, this.#inodes, this.#backings);
     this.#directories = new DirectoryHandles(fileSystem, this.#inodes);
     this.#publisher = new NamePublisher(fileSystem, options);
     this.#announcements = new Announcements(this.#inodes, this.#inProgress, options.notify);
@@ -167,6 +172,7 @@ export class Operations {
     switch (body.kind) {
       case 'init':
         this.#kernelMinor = body.minor;
+        if ((body.flags2 & InitFlag2.PASSTHROUGH) !== 0) this.#backings.allow();
         return { chunks: [encodeInit(unique, body)] };
       case 'lookup':
         return this.#lookup(unique, nodeid, body.name);
@@ -230,9 +236,11 @@ export class Operations {
     if ((flags & (fsConstants.O_WRONLY | fsConstants.O_RDWR)) !== 0) {
       throw new ErrnoError('EROFS', 'The mount is read-only.');
     }
-    const { handle, keepPages } = await this.#files.open(ino);
+    const { handle, keepPages, backingId } = await this.#files.open(ino);
+    const kept = keepPages ? OpenFlag.KEEP_CACHE : 0;
+    const openFlags = backingId === 0 ? kept : OpenFlag.PASSTHROUGH;
     return {
-      chunks: [encodeOpen(unique, handle, keepPages ? OpenFlag.KEEP_CACHE : 0)],
+      chunks: [encodeOpen(unique, handle, openFlags, backingId)],
       undo: () => this.#files.release(handle),
     };
   }

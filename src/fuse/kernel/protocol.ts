@@ -58,6 +58,7 @@ export const InitFlag = {
 
 /** The flags of the second word, there if INIT_EXT is set; 32 less than in the header. */
 export const InitFlag2 = {
+  PASSTHROUGH: 1 << 5,
   HAS_RESEND: 1 << 7,
 } as const;
 
@@ -67,6 +68,8 @@ export const OpenFlag = {
   KEEP_CACHE: 1 << 1,
   /** Let the kernel keep the listing of a directory. */
   CACHE_DIR: 1 << 3,
+  /** The kernel reads the file with the backing id by itself; not with KEEP_CACHE. */
+  PASSTHROUGH: 1 << 7,
 } as const;
 
 /** Codes of the notifications that a daemon sends, `enum fuse_notify_code`. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 import { DirentWriter } from './dirents.js';
-import { OpenFlag } from './protocol.js';
+import { InitFlag2, OpenFlag } from './protocol.js';
 import {
   encodeAttributes,
   encodeData,
@@ -79,7 +79,7 @@ describe('INIT', () => {
     ['5.10', { minor: 32, flags: 0x3fffffb, flags2: 0 }, { pages: 256, flags2: 0 }],
     ['5.17', { minor: 36, flags: 0x73fffffb, flags2: 0x1 }, { pages: 256, flags2: 0 }],
     ['6.6', { minor: 39, flags: 0x73fffffb, flags2: 0x1d }, { pages: 256, flags2: 0 }],
-    ['6.9', { minor: 40, flags: 0x73fffffb, flags2: 0xfd }, { pages: 256, flags2: 0x80 }],
+    ['6.9', { minor: 40, flags: 0x73fffffb, flags2: 0xfd }, { pages: 256, flags2: 0xa0 }],
   ])('of Linux %s is promised nothing that it does not offer', (_, offer, answer) => {
     const reply = encodeInit(unique, { ...offer, maxReadahead: 65_536 });
     expect(reply.readUInt32LE(16 + 4)).toBe(offer.minor);
@@ -87,6 +87,8 @@ describe('INIT', () => {
     expect(reply.readUInt32LE(16 + 12) & ~offer.flags).toBe(0);
     expect(reply.readUInt16LE(16 + 28)).toBe(answer.pages);
     expect(reply.readUInt32LE(16 + 32)).toBe(answer.flags2);
+    const takesFiles = (answer.flags2 & InitFlag2.PASSTHROUGH) !== 0;
+    expect(reply.readUInt32LE(16 + 36)).toBe(takesFiles ? 1 : 0);
   });
 
   test('of a newer kernel is answered with the version that we know', () => {

@@ -77,7 +77,10 @@ export function encodeInit(unique: Unique, kernel: KernelOffer): Buffer {
   reply.writeUInt32LE(MAX_WRITE, body + 20);
   reply.writeUInt32LE(1, body + 24); // time_gran, in ns
   reply.writeUInt16LE((flags & InitFlag.MAX_PAGES) === 0 ? 0 : MAX_PAGES, body + 28);
-  reply.writeUInt32LE(InitFlag2.HAS_RESEND & kernel.flags2, body + 32);
+  const flags2 = (InitFlag2.HAS_RESEND | InitFlag2.PASSTHROUGH) & kernel.flags2;
+  reply.writeUInt32LE(flags2, body + 32);
+  // max_stack_depth: backing files are not themselves on a stacked file system, so that ours may be.
+  if ((flags2 & InitFlag2.PASSTHROUGH) !== 0) reply.writeUInt32LE(1, body + 36);
   return reply;
 }
 
@@ -101,11 +104,15 @@ export function encodeEntry(unique: Unique, entry: EntryReply, owner: Owner): Bu
   return reply;
 }
 
-/** `fuse_open_out`. */
-export function encodeOpen(unique: Unique, handle: number, flags: number): Buffer {
+/**
+ * `fuse_open_out`.
+ * @param backingId with {@link OpenFlag.PASSTHROUGH}
+ */
+export function encodeOpen(unique: Unique, handle: number, flags: number, backingId = 0): Buffer {
   const { reply, body } = start(unique, Size.OPEN_OUT);
   writeWide(reply, handle, body);
   reply.writeUInt32LE(flags, body + 8);
+  reply.writeUInt32LE(backingId, body + 12);
   return reply;
 }
 

@@ -42,10 +42,9 @@ let newsSeen = 0;
 const entryReply = Buffer.alloc(Size.OUT_HEADER + Size.ENTRY_OUT);
 entryReply.writeUInt32LE(entryReply.byteLength, 0);
 
-/** Answer to an open of a file whose pages may all stay. */
+/** Answer to an open of a file whose pages may all stay, or that the kernel reads by itself. */
 const openReply = Buffer.alloc(Size.OUT_HEADER + Size.OPEN_OUT);
 openReply.writeUInt32LE(openReply.byteLength, 0);
-openReply.writeUInt32LE(OpenFlag.KEEP_CACHE, Size.OUT_HEADER + 8);
 
 /** Answer to the close of such a file. */
 const doneReply = Buffer.alloc(Size.OUT_HEADER);
@@ -105,6 +104,10 @@ function answerOpen(request: Buffer): boolean {
   try {
     request.copy(openReply, 8, 8, Size.OUT_HEADER);
     writeWide(openReply, handle, Size.OUT_HEADER);
+    const backingId = slots.backingId(handle);
+    const flags = backingId === 0 ? OpenFlag.KEEP_CACHE : OpenFlag.PASSTHROUGH;
+    openReply.writeUInt32LE(flags, Size.OUT_HEADER + 8);
+    openReply.writeUInt32LE(backingId, Size.OUT_HEADER + 12);
     isOpen = write(openReply);
   } finally {
     if (!isOpen) slots.leave(handle);

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 
 import type { Log } from '../../observe/log.js';
 import type { FileSystem } from '../../tree/file-system.js';
+import { backingCalls } from './backing-files.js';
 import { Device } from './device.js';
 import { Notifier } from './notifier.js';
 import { Operations } from './operations.js';
@@ -53,6 +54,7 @@ export class Session {
     this.#operations = new Operations(fileSystem, {
       ...options,
       answer: (unique, chunks) => this.#device.answer(unique, chunks),
+      backings: backingCalls(fd),
       publish: (known) => this.#announce({ kind: 'names', known }),
       withdraw: (parent) => this.#announce({ kind: 'noNames', parent }),
       notify: (key, notice) => this.#notifier.notify(key, notice),

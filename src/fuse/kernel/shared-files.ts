@@ -7,11 +7,17 @@ const SWEEP_MS = 1000;
 /** A file that was not opened for so many sweeps is closed. */
 const IDLE_SWEEPS = 5;
 
+/** After so many sweeps a file that we read for the kernel is looked at anew: it may be cached by now. */
+const OLD_SWEEPS = 10;
+
 interface SharedFile<File> {
   readonly ino: InodeNumber;
   readonly file: File;
   /** No more opens: it is closed when the last one who has it open closes it. */
   retired: boolean;
+  /** Or 0, see {@link OpenSlots.publish}. */
+  readonly backingId: number;
+  sweeps: number;
   usesSeen: number;
   idleSweeps: number;
 }
@@ -27,6 +33,8 @@ export class SharedFiles<File> {
   readonly #files = new Map<number, SharedFile<File>>();
   readonly #slotOf = new Map<InodeNumber, number>();
   readonly #close: (file: File) => void;
+  /** Whether files that we read for the kernel may become such as it reads by itself. */
+  renew = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param close called once for each file that was published */
@@ -44,7 +52,7 @@ export class SharedFiles<File> {
    * @returns the handle of its first open; undefined if there is no room, or it is published
    *   already: then the file is not taken
    */
-  publish(ino: InodeNumber, file: File): number | undefined {
+  publish(ino: InodeNumber, file: File, backingId = 0): number | undefined {
     const last = this.#slotOf.get(ino);
     if (last !== undefined) {
       // One that is retired makes room as soon as nobody has it open.
@@ -54,15 +62,21 @@ export class SharedFiles<File> {
     const taken = slot ?? this.#evict(ino);
     if (taken === undefined) return undefined;
     const usesSeen = this.#slots.uses(taken);
-    this.#files.set(taken, { ino, file, retired: false, usesSeen, idleSweeps: 0 });
+    const fresh = { retired: false, usesSeen, idleSweeps: 0, sweeps: 0 };
+    this.#files.set(taken, { ino, file, backingId, ...fresh });
     this.#slotOf.set(ino, taken);
     this.#timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
-    return this.#slots.publish(taken, ino);
+    return this.#slots.publish(taken, ino, backingId);
   }
 
   /** Open an inode as threads do; undefined if it is not published. */
   open(ino: InodeNumber): number | undefined {
     return this.#slots.enter(ino >>> 0, Math.floor(ino / 2 ** 32));
+  }
+
+  /** Id of the file that the kernel reads by itself through this handle, or 0. */
+  backingId(handle: number): number {
+    return this.#slots.backingId(handle);
   }
 
   /** Close as threads do; false for a handle that is not open. */
@@ -89,11 +103,13 @@ export class SharedFiles<File> {
   }
 
   /** Close what is retired or was not opened for a while, and nobody has open. */
-  sweep(): void {
+  sweep(renew = this.renew): void {
     for (const [slot, shared] of this.#files) {
       const uses = this.#slots.uses(slot);
       shared.idleSweeps = uses === shared.usesSeen ? shared.idleSweeps + 1 : 0;
       shared.usesSeen = uses;
+      shared.sweeps += 1;
+      if (renew && shared.backingId === 0 && shared.sweeps >= OLD_SWEEPS) this.retire(shared.ino);
       if (shared.retired || shared.idleSweeps >= IDLE_SWEEPS) this.#closeUnused(slot);
     }
   }

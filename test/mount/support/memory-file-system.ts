@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+
 import {
   type Attributes,
   type Change,
@@ -30,6 +32,8 @@ export interface MemoryFile {
   readonly lookupDelay?: number;
   /** How long the name and the attributes may be remembered, in ms; default 0. */
   readonly timeout?: number;
+  /** Path of a file, or of something else, that the kernel is told it may read instead. */
+  readonly backing?: string;
   readonly failOpen?: 'EIO' | 'EACCES';
   readonly failRead?: 'EIO' | 'bug';
 }
@@ -51,6 +55,7 @@ export class MemoryFileSystem implements FileSystem {
   readonly #byIno = new Map<InodeNumber, Node>([[ROOT_INODE, this.#root]]);
   readonly #references = new Map<InodeNumber, number>();
   readonly #open = new Map<number, Node>();
+  readonly #backings = new Map<number, number>();
   // Above 2^32, to see what becomes of the upper half.
   #lastIno = 2 ** 40 + 1000;
   // Above 2^31, which no C int holds.
@@ -155,7 +160,11 @@ export class MemoryFileSystem implements FileSystem {
     if (node.file.failOpen !== undefined) throw new ErrnoError(node.file.failOpen, 'As told.');
     this.#lastHandle += 1;
     this.#open.set(this.#lastHandle, node);
-    return { handle: this.#lastHandle, verified: node.file.verified ?? true };
+    const opened = { handle: this.#lastHandle, verified: node.file.verified ?? true };
+    if (node.file.backing === undefined) return opened;
+    const fd = openSync(node.file.backing, 'r');
+    this.#backings.set(opened.handle, fd);
+    return { ...opened, backing: { fd } };
   }
 
   async read(handle: number, offset: number, length: number): Promise<Uint8Array> {
@@ -173,6 +182,9 @@ export class MemoryFileSystem implements FileSystem {
     const file = this.#open.get(handle)?.file;
     if (file === undefined) throw new ErrnoError('EBADF', `There is no handle ${handle}.`);
     this.#open.delete(handle);
+    const backing = this.#backings.get(handle);
+    if (backing !== undefined) closeSync(backing);
+    this.#backings.delete(handle);
     return { verified: file.verifiedAtRelease ?? file.verified ?? true };
   }
 

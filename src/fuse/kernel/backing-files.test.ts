@@ -1,0 +1,81 @@
+import { beforeEach, expect, test } from 'vitest';
+
+import type { Log } from '../../observe/log.js';
+import { BackingFiles } from './backing-files.js';
+
+let calls: string[];
+let said: string[];
+let failure: string | undefined;
+let files: BackingFiles;
+
+beforeEach(() => {
+  calls = [];
+  said = [];
+  failure = undefined;
+  let lastId = 0;
+  const log: Log = {
+    debug: () => undefined,
+    info: (_, message) => said.push(message),
+    warn: () => undefined,
+    error: () => undefined,
+  };
+  files = new BackingFiles(
+    {
+      open: (fd) => {
+        calls.push(`open ${fd}`);
+        if (failure !== undefined) throw Object.assign(new Error(failure), { code: failure });
+        return ++lastId;
+      },
+      close: (id) => calls.push(`close ${id}`),
+    },
+    log,
+  );
+});
+
+test('nothing is handed to a kernel that did not agree to it', () => {
+  expect(files.enter(1, 10)).toBeUndefined();
+  files.leave(1);
+  expect(calls).toEqual([]);
+});
+
+test('all files of an inode that are open share the id of the first, until the last is closed', () => {
+  files.allow();
+  expect(files.enter(1, 10)).toBe(1);
+  // Another descriptor of the same bytes, or none any more.
+  expect(files.enter(1, 11)).toBe(1);
+  expect(files.enter(1, undefined)).toBe(1);
+  expect(files.enter(2, 20)).toBe(2);
+  expect(files.size).toBe(2);
+  files.leave(1);
+  files.leave(1);
+  expect(calls).toEqual(['open 10', 'open 20']);
+  files.leave(1);
+  expect(calls).toEqual(['open 10', 'open 20', 'close 1']);
+  expect(files.enter(1, 12)).toBe(3);
+});
+
+test('an inode whose reads we serve stays so until the last file is closed', () => {
+  files.allow();
+  expect(files.enter(1, undefined)).toBeUndefined();
+  expect(files.enter(1, 10)).toBeUndefined();
+  files.leave(1);
+  expect(files.enter(1, 10)).toBeUndefined();
+  files.leave(1);
+  files.leave(1);
+  expect(files.enter(1, 10)).toBe(1);
+});
+
+test.each([
+  ['EPERM', 1],
+  ['ELOOP', 2],
+])('%s: we serve the reads, and it is said once', (code, attempts) => {
+  files.allow();
+  failure = code;
+  expect(files.enter(1, 10)).toBeUndefined();
+  expect(files.enter(2, 20)).toBeUndefined();
+  expect(calls).toHaveLength(attempts);
+  expect(said).toHaveLength(1);
+  files.leave(1);
+  files.leave(2);
+  expect(files.size).toBe(0);
+});

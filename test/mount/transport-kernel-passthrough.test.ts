@@ -1,0 +1,114 @@
+import { execFile } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-mount.js';
+import { Reader } from './support/reader.js';
+
+/**
+ * Files that the kernel reads by itself, from a file that it was handed. What the file system says of
+ * their content differs from what is in that file, so that it shows who has read.
+ */
+
+const run = promisify(execFile);
+const kernel = { transport: 'kernel' } as const;
+const SERVED = 'served by the daemon';
+const BACKED = 'read by the kernel  ';
+
+let directory: string;
+let mount: MemoryMount;
+const cat = async (path: string): Promise<string> => (await run('cat', [path])).stdout;
+const file = (backing?: string) => ({
+  content: Buffer.from(SERVED),
+  timeout: Infinity,
+  ...(backing !== undefined && { backing }),
+});
+const backing = () => join(directory, 'backing');
+const reads = async () => (await mount.report()).calls['read'] ?? 0;
+const endClean = async () => {
+  await mount.unmount();
+  await mount.waitForEnd();
+  const { owed, errors } = await mount.report();
+  expect(owed).toEqual({ references: 0, handles: 0 });
+  expect(errors).toEqual([]);
+};
+
+beforeAll(compileDaemon);
+beforeEach(async () => {
+  directory = await makeTemporaryDirectory('layoutfs-backing');
+  await writeFile(backing(), BACKED);
+});
+afterEach(async () => {
+  await disposeMounts();
+  await rm(directory, { recursive: true, force: true });
+});
+
+test('are read without a request, also by mmap, past the pages, and by many at once', async () => {
+  mount = await MemoryMount.start({ '/d/file': file(backing()) }, kernel);
+  const path = mount.path('d/file');
+  expect(await cat(path)).toBe(BACKED);
+  const reader = await Reader.open(path);
+  expect(await reader.read()).toBe(BACKED);
+  expect(await reader.map()).toBe([...new Set(BACKED)].sort().join(''));
+  const all = await Promise.all(Array.from({ length: 8 }, () => cat(path)));
+  expect(new Set(all)).toEqual(new Set([BACKED]));
+  await run('sh', ['-c', 'echo 3 >/proc/sys/vm/drop_caches']);
+  expect(await reader.read()).toBe(BACKED);
+  expect(await cat(path)).toBe(BACKED);
+  expect(await reads()).toBe(0);
+  await reader.close();
+  await endClean();
+});
+
+test('are not mixed with opens that the daemon serves', async () => {
+  mount = await MemoryMount.start({ '/d/file': file() }, kernel);
+  const path = mount.path('d/file');
+  const served = await Reader.open(path);
+  expect(await served.read()).toBe(SERVED);
+  // The blob has become complete in the cache meanwhile.
+  await mount.alter('/d/file', file(backing()));
+  expect(await cat(path)).toBe(SERVED);
+  await served.close();
+  const handles = async () => (await mount.report()).owed.handles;
+  await expect.poll(handles, { timeout: 20_000, interval: 200 }).toBe(0);
+  const backed = await Reader.open(path);
+  expect(await backed.read()).toBe(BACKED);
+  // It has left the cache: who opens it now reads with those who have it open.
+  await mount.alter('/d/file', file());
+  expect(await cat(path)).toBe(BACKED);
+  await backed.close();
+  await expect.poll(handles, { timeout: 20_000, interval: 200 }).toBe(0);
+  await run('sh', ['-c', 'echo 3 >/proc/sys/vm/drop_caches']);
+  expect(await cat(path)).toBe(SERVED);
+  await endClean();
+}, 60_000);
+
+test('a file that is opened all the time is read by the kernel once it can be', async () => {
+  mount = await MemoryMount.start({ '/d/file': file(), '/d/other': file(backing()) }, kernel);
+  const path = mount.path('d/file');
+  expect(await cat(path)).toBe(SERVED);
+  expect(await cat(mount.path('d/other'))).toBe(BACKED);
+  await mount.alter('/d/file', file(backing()));
+  await expect.poll(() => cat(path), { timeout: 30_000, interval: 100 }).toBe(BACKED);
+  await endClean();
+}, 60_000);
+
+test('what the kernel does not take, the daemon serves', async () => {
+  const other = join(directory, 'directory');
+  await mkdir(other);
+  mount = await MemoryMount.start({ '/d/file': file(other) }, kernel);
+  expect(await cat(mount.path('d/file'))).toBe(SERVED);
+  expect(await cat(mount.path('d/file'))).toBe(SERVED);
+  await endClean();
+});
+
+test('what is open goes on after the daemon has died', async () => {
+  mount = await MemoryMount.start({ '/d/file': file(backing()) }, kernel);
+  const reader = await Reader.open(mount.path('d/file'));
+  await mount.kill();
+  expect(await reader.read()).toBe(BACKED);
+  await reader.close();
+});
