@@ -1,19 +1,15 @@
 import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { makePlace, mounted } from './place.mjs';
 
 const run = promisify(execFile);
-const LAYOUTFS = join(import.meta.dirname, '../../../bin/layoutfs');
 const TRANSPORTS = ['libfuse', 'kernel'];
 const CLIENTS = 4;
 const MANIFESTS = 40;
-const LAYERS = 500;
-const LAYER = 'application/vnd.oci.image.layer.v1.tar';
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
 /** Waits for a line, then does one thing per name and prints how long all of them took, in ms. */
 const CLIENT = `
@@ -31,9 +27,6 @@ for _ in range(times):
         for name in names: os.close(os.open(name, os.O_RDONLY))
 print((time.monotonic() - start) * 1000, flush=True)
 `;
-
-/** Bytes of the large file: all its parts fit into the daemon's memory. */
-const LARGE = 24 * 2 ** 20;
 
 /** Reads a file ten times past the kernel's pages; prints MB per second. */
 const DIRECT_READER = `
@@ -100,7 +93,7 @@ export function measureReads({ repeats }) {
 async function measure(name, unit, repeats, once) {
   const home = await mkdtemp(join(tmpdir(), 'layoutfs-bench-'));
   try {
-    const place = await makePlace(home);
+    const place = await makePlace(home, MANIFESTS);
     const cases = TRANSPORTS.map((transport) => ({ name: transport, figures: [] }));
     for (let round = 0; round <= repeats; round++) {
       for (const one of cases) {
@@ -112,66 +105,6 @@ async function measure(name, unit, repeats, once) {
   } finally {
     await rm(home, { recursive: true, force: true });
   }
-}
-
-async function mounted(home, transport, use) {
-  const options = { env: { ...process.env, XDG_RUNTIME_DIR: home }, timeout: 60_000 };
-  const own = ['--state-dir', join(home, 'state'), '--log', join(home, 'log')];
-  const mountpoint = join(home, 'mnt');
-  const more = ['--transport', transport, '--refresh', '60s'];
-  await run(LAYOUTFS, ['mount', join(home, 'store'), mountpoint, ...own, ...more], options);
-  try {
-    return await use();
-  } finally {
-    await run(LAYOUTFS, ['umount', mountpoint], options);
-  }
-}
-
-/** A plain layout with many layers, which are listed in its manifests and not stored. */
-async function makePlace(home) {
-  const blobs = join(home, 'store/r/blobs/sha256');
-  await mkdir(blobs, { recursive: true });
-  await mkdir(join(home, 'mnt'));
-  const put = async (bytes) => {
-    const encoded = createHash('sha256').update(bytes).digest('hex');
-    await writeFile(join(blobs, encoded), bytes);
-    return { digest: `sha256:${encoded}`, size: Buffer.byteLength(bytes), encoded };
-  };
-  const config = await put('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}}');
-  const large = await put(Buffer.alloc(LARGE, 'l'));
-  const names = [];
-  const manifests = [];
-  for (let m = 0; m < MANIFESTS; m++) {
-    const layers = Array.from({ length: LAYERS }, (_, i) => {
-      const encoded = createHash('sha256').update(`${m}/${i}`).digest('hex');
-      names.push(encoded);
-      return { mediaType: LAYER, digest: `sha256:${encoded}`, size: 1000 + i };
-    });
-    const document = {
-      schemaVersion: 2,
-      mediaType: MANIFEST,
-      config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-      layers: [...layers, { mediaType: LAYER, ...large }],
-    };
-    manifests.push(await put(JSON.stringify(document)));
-  }
-  const index = manifests.map(({ digest, size }) => ({ mediaType: MANIFEST, digest, size }));
-  await writeFile(join(home, 'store/r/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  await writeFile(
-    join(home, 'store/r/index.json'),
-    JSON.stringify({ schemaVersion: 2, manifests: index }),
-  );
-  const place = {
-    blobs: join(home, 'mnt/r/blobs/sha256'),
-    large: large.encoded,
-    names,
-    namesFile: join(home, 'names'),
-    manifests: manifests.map(({ encoded }) => encoded),
-    manifestsFile: join(home, 'manifests'),
-  };
-  await writeFile(place.namesFile, place.names.join('\n'));
-  await writeFile(place.manifestsFile, place.manifests.join('\n'));
-  return place;
 }
 
 /** Start all clients, let them go at once; the time of the slowest, in ms. */
