@@ -54,7 +54,9 @@ async function waitUntilGone(pids: readonly number[]): Promise<void> {
   for (const pid of pids) {
     while (await isAlive(pid)) {
       if (Date.now() > deadline) {
-        throw new Error(`It is unmounted, but its daemon (process ${pid}) has not ended.`);
+        throw new Error(
+          `It is unmounted here, but its daemon (process ${pid}) has not ended: a container that was started meanwhile may still have the mount in its mount namespace.`,
+        );
       }
       await sleep(20);
     }

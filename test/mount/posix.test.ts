@@ -114,7 +114,18 @@ describe('every system call of the list ends as it should', () => {
     const target = await mkdtemp(join(scratch, 'disk-'));
     const bind =
       'mount --bind "$1" "$2"; mount -o remount,bind,ro,nosuid,nodev "$2"; shift 2; exec "$@"';
-    const inside = ['unshare', '--mount', 'sh', '-ec', bind, 'sh', bucket.directory, target];
+    const inside = [
+      'unshare',
+      '--mount',
+      '--propagation',
+      'slave',
+      'sh',
+      '-ec',
+      bind,
+      'sh',
+      bucket.directory,
+      target,
+    ];
     const found = await outcomes(join(target, 'r'), inside);
     expect(found).toEqual(expected((row) => row.disk ?? row.expected, found));
   });

@@ -41,7 +41,8 @@ export async function mounted(home, transport, use, env = {}) {
   try {
     return await use({ layoutfs, status });
   } finally {
-    await layoutfs('umount', mountpoint);
+    // Not to wait for a container that was started meanwhile and has the mount in its namespace.
+    await layoutfs('umount', '--lazy', mountpoint);
   }
 }
 
