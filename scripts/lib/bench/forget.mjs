@@ -48,6 +48,8 @@ export async function measureForget({ repeats }) {
         return { resident: rssBytes / 2 ** 20, heap: heapBytes / 2 ** 20 };
       };
       await round();
+      // Names that threads were given are kept for some seconds after they are withdrawn.
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
       const before = await memory();
       const after = [];
       for (let repeat = 0; repeat < repeats; repeat++) {
