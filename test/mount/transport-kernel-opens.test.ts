@@ -91,6 +91,20 @@ describe('a file that never changes and whose pages are right', () => {
     expect((await mount.report()).owed).toEqual({ references: 0, handles: 0 });
   }, 40_000);
 
+  test('is opened in the tree again after a read of it has failed', async () => {
+    mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
+    await openOften(10, mount.path('d/file'));
+    const before = await calls('open');
+    await mount.alter('/d/file', { ...forEver, failRead: 'EIO', failOpen: 'EACCES' });
+    // Its pages only: an inode that is forgotten is opened in the tree anyway.
+    await run('sh', ['-c', 'echo 1 >/proc/sys/vm/drop_caches']);
+    const cat = () => run('cat', [mount.path('d/file')]).catch((error: unknown) => String(error));
+    expect(await cat()).toMatch(/Input\/output error/);
+    expect(await cat()).toMatch(/Permission denied/);
+    expect(await calls('open')).toBe(before + 1);
+    await endClean();
+  });
+
   test('is forgotten with the rest when the kernel forgets it', async () => {
     mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
     await openOften(10, mount.path('d/file'));

@@ -78,9 +78,15 @@ export class OpenFiles {
 
   /** @throws ErrnoError */
   async read(handle: number, offset: number, length: number): Promise<Uint8Array> {
-    const { file, pages } = this.#handle(handle);
+    const { ino, file, pages } = this.#handle(handle);
     this.#trust.read(pages);
-    return this.#fileSystem.read(file, offset, length);
+    try {
+      return await this.#fileSystem.read(file, offset, length);
+    } catch (error) {
+      // Whether it can be opened at all now, as a blob that was lost, is for the tree to say.
+      this.#shared.retire(ino);
+      throw error;
+    }
   }
 
   /** @throws ErrnoError `EBADF` for an unknown handle */
