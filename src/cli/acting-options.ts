@@ -26,7 +26,6 @@ export function addActingOptions(command: Command): Command {
   return command
     .option('--apply', 'act; without it only the plan is shown')
     .option('--registry-stopped', 'state that no registry writes to the bucket; --apply wants it')
-    .option('--plan <id>', 'act only while every index.json is as this plan saw it')
     .option('--ignore-uploads', 'uploads that are stored or under way were left by a crash')
     .option('--take-over', 'take the lock of a process that is known to be dead')
     .option('--concurrency <number>', `blobs worked on at once (default: ${CONCURRENCY})`)

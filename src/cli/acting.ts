@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import type { Options } from '../config/options.js';
 import { UsageError } from '../config/usage-error.js';
 import { writableStore } from '../daemon/open-source.js';
@@ -8,6 +7,7 @@ import { openSession, type Session, type Stage } from '../migrate/session.js';
 import type { Registry } from '../registry/registry.js';
 import { concurrencyOf, mayAct, pricesFor, rateOf, type ActingOptions } from './acting-options.js';
 import { EXIT, type ExitCode } from './exit-code.js';
+import { untilInterrupted } from './interrupted.js';
 import { renderPlan, renderReport } from './migrate-output.js';
 import { describeStage } from './migrate-progress.js';
 import type { CommandContext } from './program.js';
@@ -120,27 +120,4 @@ function onlyArea({ areas }: Registry, name: string) {
     throw new UsageError('Only the blobs of a zot registry can be moved, not plain layouts.');
   }
   return area;
-}
-
-/** `work` with a signal that aborts at the first Ctrl-C; a second one ends the process as usual. */
-async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  // Every request under way listens.
-  setMaxListeners(0, controller.signal);
-  const stop = (): void => {
-    controller.abort(
-      new Error('Interrupted. What was done so far stands; the same command goes on from there.'),
-    );
-  };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
-  try {
-    return await work(controller.signal);
-  } catch (error) {
-    if (controller.signal.aborted) throw controller.signal.reason;
-    throw error;
-  } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  }
 }

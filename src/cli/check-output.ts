@@ -1,10 +1,7 @@
 import { formatByteSize } from '../config/byte-size.js';
-import type {
-  AffectedRepository,
-  CheckReport,
-  CorruptObject,
-  DamagedBlob,
-} from '../migrate/check/report.js';
+import type { CheckReport, CorruptObject, DamagedBlob } from '../migrate/check/report.js';
+import { describeBlob, nameOf } from './blob-lines.js';
+import { commandLine } from './command-hint.js';
 import { count, type ReportSection, renderSections, someOf } from './report-section.js';
 
 export interface CheckOutputOptions {
@@ -35,7 +32,7 @@ function renderTotals({ registry, totals }: CheckReport): string {
   ].join('');
 }
 
-function damageSections({ damage }: CheckReport, all: boolean): ReportSection[] {
+function damageSections({ source, damage }: CheckReport, all: boolean): ReportSection[] {
   const push = 'Push the images again that need them; until then they cannot be pulled whole.';
   return [
     section('bad', damage.unreadable, {
@@ -55,6 +52,7 @@ function damageSections({ damage }: CheckReport, all: boolean): ReportSection[] 
     }),
     section('bad', damage.misplaced, {
       title: (n) => `${count(n, 'blob is', 'blobs are')} stored, but not where readers look`,
+      advice: `To copy them there: ${commandLine('repair', source)}`,
       entry: (blob) => [...describeBlob(blob, all), ...describeObjects(blob, all)],
     }),
     section('bad', damage.wrongSize, {
@@ -90,12 +88,12 @@ function strangeKeys({ count: n, examples }: CheckReport['warnings']['strangeKey
   return [section];
 }
 
-function warningSections({ warnings }: CheckReport, all: boolean): ReportSection[] {
+function warningSections({ source, warnings }: CheckReport, all: boolean): ReportSection[] {
   return [
     section('warn', warnings.atRisk, {
       title: (n) =>
         `${count(n, 'digest is', 'digests are')} at risk, for a restart of zot with dedupe on may empty every copy`,
-      advice: 'Before zot is restarted, copy the bytes to the key that is empty.',
+      advice: `Before zot is restarted: ${commandLine('repair', source, '--protect')}`,
       entry: ({ digest, size, placeholder, content, repositories }) => [
         `${digest}  ${formatByteSize(size)}`,
         `  empty at ${placeholder}`,
@@ -144,7 +142,7 @@ function warningSections({ warnings }: CheckReport, all: boolean): ReportSection
   ].flat();
 }
 
-function noteSections({ notes }: CheckReport): ReportSection[] {
+function noteSections({ source, notes }: CheckReport): ReportSection[] {
   const { unreferenced, leftBehind = 0, duplicates, resolvedPlaceholders } = notes;
   const { foreign, unfinishedUploads } = notes;
   const notable: ReportSection[] = [];
@@ -156,6 +154,7 @@ function noteSections({ notes }: CheckReport): ReportSection[] {
     note(
       unreferenced.objects,
       `${count(unreferenced.objects, 'object', 'objects')} of ${formatByteSize(unreferenced.bytes)} that no repository refers to`,
+      `To delete them: ${commandLine('gc', source)}`,
     );
   }
   note(
@@ -214,11 +213,6 @@ function section<T>(
   ];
 }
 
-function describeBlob({ digest, sizes, repositories }: DamagedBlob, all: boolean): string[] {
-  const images = repositories.flatMap(imagesOf);
-  return [`${digest}  ${sizes.map(formatByteSize).join(' or ')}`, `  in ${someOf(images, all)}`];
-}
-
 function describeObjects({ objects }: DamagedBlob, all: boolean): string[] {
   const shown = objects.map(({ key, size }) => `${key} (${formatByteSize(size)})`);
   return shown.length === 0 ? [] : [`  stored: ${someOf(shown, all, 2)}`];
@@ -232,17 +226,3 @@ function describeCorrupt(object: CorruptObject, all: boolean): string[] {
     ...(repositories.length === 0 ? [] : [`  in ${someOf(repositories.map(nameOf), all)}`]),
   ];
 }
-
-/** `name:tag` or `name@digest`; the name alone where no image could be told. */
-function imagesOf({ repository, images }: AffectedRepository): string[] {
-  const name = nameOf(repository);
-  if (images.length === 0) return [name];
-  return images.map((image) =>
-    image.startsWith('@') ? `${name}${shortDigest(image)}` : `${name}:${image}`,
-  );
-}
-
-/** Twelve characters of the hash, as docker shows them; JSON has them all. */
-const shortDigest = (digest: string) => digest.slice(0, digest.indexOf(':') + 1 + 12);
-
-const nameOf = (repository: string) => (repository === '' ? '/' : repository);

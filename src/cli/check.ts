@@ -9,7 +9,7 @@ import { renderCheck } from './check-output.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { CommandContext } from './program.js';
 import { Progress } from './progress.js';
-import { assertListable, chooseRepositories } from './source-operands.js';
+import { assertExist, assertListable, chooseRepositories } from './source-operands.js';
 import { withSource } from './with-source.js';
 
 export interface CheckRequest extends CommandContext {
@@ -53,12 +53,7 @@ export async function check(request: CheckRequest): Promise<ExitCode> {
       progress.clear();
     }
     const { repositories: found, ...rest } = findings;
-    const absent = repositories.find((one) => !found.includes(one));
-    if (absent !== undefined) {
-      throw new Error(
-        `There is no repository "${absent}" in ${name}: "layoutfs ls" lists them all.`,
-      );
-    }
+    assertExist(repositories, found, name);
     const report: CheckReport = {
       format: 1,
       source: name,

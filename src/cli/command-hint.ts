@@ -1,13 +1,13 @@
 /** `layoutfs ls` of a source, to be pasted into a shell; `repository` may be a placeholder. */
 export function lsCommandLine(source: string, repository?: string): string {
+  return commandLine('ls', source, ...(repository === undefined ? [] : [repository]));
+}
+
+/** `layoutfs COMMAND` of a source and `words` after it, to be pasted into a shell. */
+export function commandLine(command: string, source: string, ...words: string[]): string {
   const config = ZOT_CONFIG.exec(source)?.[1];
-  const words = config === undefined ? [source] : ['--zot-config', config];
-  return [
-    'layoutfs',
-    'ls',
-    ...words.map(shellWord),
-    ...(repository === undefined ? [] : [repository]),
-  ].join(' ');
+  const named = config === undefined ? [source] : ['--zot-config', config];
+  return ['layoutfs', command, ...named.map(shellWord), ...words].join(' ');
 }
 
 /** How sources that are a zot configuration with several stores are named. */

@@ -26,7 +26,7 @@ const LAYOUT = { 'a/oci-layout': '{"imageLayoutVersion":"1.0.0"}', 'a/index.json
 it('says what a registry is, and how to look for lost blobs', async () => {
   const { lines, hint } = await examine(LAYOUT);
   expect(lines[1]).toBe(`ok layout: It is a zot registry at / of file://${bucket.directory}.`);
-  expect(hint).toBe(`To check for lost blobs: layoutfs ls ${bucket.directory}`);
+  expect(hint).toBe(`To check for lost blobs: layoutfs check ${bucket.directory}`);
 });
 
 it('does not look for placeholders in plain layouts', async () => {

@@ -5,7 +5,7 @@ import { type OpenedSource, openSource } from '../daemon/open-source.js';
 import { Counters } from '../observe/counters.js';
 import { silentLog } from '../observe/log.js';
 import { isStoreError, type StoreErrorCode } from '../store/errors.js';
-import { lsCommandLine } from './command-hint.js';
+import { commandLine } from './command-hint.js';
 import { examineHost } from './doctor-host.js';
 import { examineStore } from './doctor-store.js';
 import { EXIT, type ExitCode } from './exit-code.js';
@@ -73,7 +73,7 @@ function lostHint(
 ): string | undefined {
   const readable = findings.some(({ check, state }) => check === 'read' && state !== 'fail');
   if (registry.kind === 'plain' || !registry.recognised || !readable) return undefined;
-  return `To check for lost blobs: ${lsCommandLine(named)}`;
+  return `To check for lost blobs: ${commandLine('check', named)}`;
 }
 
 async function examineSource(

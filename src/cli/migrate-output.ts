@@ -4,6 +4,7 @@ import { ASSUMED, estimateSeconds } from '../migrate/plan/duration.js';
 import type { Plan } from '../migrate/plan/plan.js';
 import { costOf, monthly, type Prices } from '../migrate/plan/prices.js';
 import { requestCount, type Requests, type Skipped } from '../migrate/run/requests.js';
+import { describeRequests, formatDollars } from './cost-format.js';
 import { formatSeconds } from './progress-bar.js';
 import { count, renderSections, type ReportSection } from './report-section.js';
 
@@ -37,7 +38,10 @@ export function renderPlan(plan: Plan, facts: PlanFacts): string {
       `${count(totals.idle, 'blob', 'blobs')} that ${totals.idle === 1 ? 'is' : 'are'} in place`,
     ],
     ['verify', verification(plan)],
-    ['requests', `${describeRequests(plan.requests)}: ${dollars(costOf(plan.requests, prices))}`],
+    [
+      'requests',
+      `${describeRequests(plan.requests)}: ${formatDollars(costOf(plan.requests, prices))}`,
+    ],
     [
       'time',
       `about ${formatSeconds(estimateSeconds(plan.requests, totals.copiedBytes, facts))} (${assumptions(facts)})`,
@@ -94,7 +98,7 @@ export function renderReport(report: Report, prices: Prices): string {
   const name = run === undefined ? '' : ` (run ${run})`;
   return (
     `\n${state}${name}: ${count(settled, 'blob', 'blobs')} in place and verified, ` +
-    `${describeRequests(requests)}: ${dollars(costOf(requests, prices))}\n` +
+    `${describeRequests(requests)}: ${formatDollars(costOf(requests, prices))}\n` +
     (sections.length === 0 ? '' : `\n${renderSections(sections, OPTIONS)}`)
   );
 }
@@ -133,14 +137,6 @@ function verification({ totals, requests }: Plan): string {
   );
 }
 
-function describeRequests(requests: Requests): string {
-  const { list, put, get, delete: deletes } = requests;
-  return (
-    `${count(requestCount(requests), 'request', 'requests')} (${list} LIST, ${put} PUT or COPY, ` +
-    `${get} GET or HEAD, ${deletes} DELETE)`
-  );
-}
-
 function storage({ bytes, bytesAfter }: Plan, prices: Prices): string {
   const change = bytesAfter - bytes;
   if (change === 0) return `${formatByteSize(bytes)}, as before`;
@@ -149,12 +145,12 @@ function storage({ bytes, bytesAfter }: Plan, prices: Prices): string {
   return (
     `${formatByteSize(bytes)} becomes ${formatByteSize(bytesAfter)} ` +
     `(${sign}${formatByteSize(Math.abs(change))}` +
-    (each === 0 ? ')' : `, ${sign}${dollars(each)} a month)`)
+    (each === 0 ? ')' : `, ${sign}${formatDollars(each)} a month)`)
   );
 }
 
 function rollbackCost(requests: Requests, prices: Prices): string {
-  return `${count(requestCount(requests), 'request', 'requests')}: ${dollars(costOf(requests, prices))}, by the journal`;
+  return `${count(requestCount(requests), 'request', 'requests')}: ${formatDollars(costOf(requests, prices))}, by the journal`;
 }
 
 function assumptions({ concurrency, rate }: PlanFacts): string {
@@ -163,13 +159,6 @@ function assumptions({ concurrency, rate }: PlanFacts): string {
     `${formatByteSize(ASSUMED.readRate)}/s` +
     (rate === undefined ? '' : `, at most ${rate} requests a second`)
   );
-}
-
-/** Cents are too coarse for most buckets. */
-function dollars(amount: number): string {
-  if (amount === 0) return '$0';
-  if (amount < 0.0001) return 'less than $0.0001';
-  return `$${amount.toFixed(amount < 1 ? 4 : 2)}`;
 }
 
 function table(rows: readonly (readonly [string, string])[]): string {

@@ -3,10 +3,12 @@ import { cacheCommand } from './cache-command.js';
 import { checkCommand } from './check-command.js';
 import { doctorCommand } from './doctor-command.js';
 import { describeError, EXIT, type ExitCode, exitCodeOf } from './exit-code.js';
+import { gcCommand } from './gc-command.js';
 import { lsCommand } from './ls-command.js';
 import { migrateCommand } from './migrate-command.js';
 import { mountCommand } from './mount-command.js';
 import { refreshCommand } from './refresh-command.js';
+import { repairCommand } from './repair-command.js';
 import { rollbackCommand } from './rollback-command.js';
 import { statusCommand } from './status-command.js';
 import type { Terminal } from './terminal.js';
@@ -58,6 +60,8 @@ function buildProgram(context: CommandContext): Command {
     umountCommand,
     lsCommand,
     checkCommand,
+    repairCommand,
+    gcCommand,
     migrateCommand,
     rollbackCommand,
     statusCommand,

@@ -36,3 +36,15 @@ export function assertListable(registry: Registry, name: string): void {
       `${elsewhere.root}: name a root that contains both, as in --root / with the blobs' full path.`,
   );
 }
+
+/** @throws Error when one of the `named` repositories is not among those `found` */
+export function assertExist(
+  named: readonly string[],
+  found: readonly string[],
+  source: string,
+): void {
+  const all = new Set(found);
+  const absent = named.find((one) => !all.has(one));
+  if (absent === undefined) return;
+  throw new Error(`There is no repository "${absent}" in ${source}: "layoutfs ls" lists them all.`);
+}

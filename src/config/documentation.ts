@@ -3,7 +3,7 @@ import { type OptionName, type OptionScope, optionNames, optionNote } from './op
 
 const SCOPES: Readonly<Record<OptionScope, string>> = {
   every: 'Every command',
-  source: '`mount`, `ls`, `check` and `doctor`',
+  source: '`mount`, `ls`, `check`, `repair`, `gc` and `doctor`',
   cache: '`cache`',
   mount: '`mount`',
 };

@@ -13,7 +13,7 @@ import {
 
 /** Which commands take an option. */
 export type OptionScope =
-  /** Every command that reads a source: `mount`, `ls`, `check`, `doctor`. */
+  /** Every command that reads a source: `mount`, `ls`, `check`, `repair`, `gc`, `doctor`. */
   | 'source'
   /** Commands that use the disk cache: `cache`. */
   | 'cache'

@@ -8,6 +8,8 @@ import type { Survey } from '../survey/survey.js';
 export class BlobPlaces {
   readonly #shared: ReadonlySet<string>;
   readonly #sharedOnly: boolean;
+  /** Shared directories that hold bytes, the one that registries prefer first. */
+  readonly #inUse: readonly string[];
   readonly #resolves: boolean;
 
   constructor(survey: Pick<Survey, 'directories' | 'repositories'>, kind: 'zot' | 'plain') {
@@ -18,6 +20,9 @@ export class BlobPlaces {
         : directory.endsWith('/'),
     );
     this.#shared = new Set(shared);
+    this.#inUse = shared
+      .filter((directory) => (survey.directories.get(directory)?.copies ?? 0) > 0)
+      .sort((a, b) => BLOB_ROOTS.indexOf(a) - BLOB_ROOTS.indexOf(b));
     // skopeo reads a shared blob directory, where there is one, and no layout's own blobs.
     this.#sharedOnly = kind === 'plain' && shared.length > 0;
     this.#resolves = kind === 'zot';
@@ -32,6 +37,12 @@ export class BlobPlaces {
   isDirect(directory: string, repository: string): boolean {
     if (this.#shared.has(directory)) return true;
     return directory === repository && !this.#sharedOnly;
+  }
+
+  /** The directory in which a registry of this layout would store a blob of `repository`. */
+  home(repository: string): string {
+    const [shared] = this.#inUse;
+    return shared ?? repository;
   }
 
   /** How `repository` fares with a digest whose objects are `copies` and whose length is claimed as one of `sizes`. */

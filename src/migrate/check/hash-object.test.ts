@@ -54,7 +54,7 @@ describe('hashing an object', () => {
     expect(right).toMatchObject({ state: 'right', size: TEXT.length });
     expect(seen).toEqual([TEXT.length]);
     const actual = `sha256:${createHash('sha256').update('others').digest('hex')}`;
-    expect(await hashObject({ store, key: 'wrong', digest })).toEqual({
+    expect(await hashObject({ store, key: 'wrong', digest })).toMatchObject({
       state: 'wrong',
       size: 6,
       actual,

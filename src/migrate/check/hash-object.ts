@@ -16,7 +16,12 @@ export type HashOutcome =
   /** Its bytes are those of its digest; `etag` is the version that was read. */
   | { readonly state: 'right'; readonly size: number; readonly etag?: string }
   /** They are not: `actual` is what they hash to. */
-  | { readonly state: 'wrong'; readonly size: number; readonly actual: string }
+  | {
+      readonly state: 'wrong';
+      readonly size: number;
+      readonly etag?: string;
+      readonly actual: string;
+    }
   /** It is not there (any more), or is an upload in progress. */
   | { readonly state: 'absent' }
   /** It could not be read or hashed; a full sentence says why. */
@@ -54,8 +59,9 @@ export async function hashObject(
       if (info === undefined) return { state: 'absent' };
       const actual = reading.hasher.digest();
       const { size, etag } = info;
-      if (actual !== object.digest) return { state: 'wrong', size, actual };
-      return { state: 'right', size, ...(etag !== undefined && { etag }) };
+      const version = { size, ...(etag !== undefined && { etag }) };
+      if (actual !== object.digest) return { state: 'wrong', ...version, actual };
+      return { state: 'right', ...version };
     } catch (error) {
       if (!isStoreError(error) || error.code === 'Aborted') throw error;
       if (error.code === 'NotFound') return { state: 'absent' };

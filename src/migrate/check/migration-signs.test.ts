@@ -67,6 +67,19 @@ it.each<[string, RegExp[], (bucket: BucketBuilder) => void]>([
     (b) => (b.blob('storage', 'bytes'), b.blob('a', 'other')),
   ],
   [
+    'a run of layoutfs that was cut off',
+    [/migration 20261124T000000Z-a of layoutfs is not finished/],
+    (b) => (b.objects['_layoutfs/20261124T000000Z-a/begin.json'] = '{}'),
+  ],
+  [
+    'a run of layoutfs that came to its end',
+    [],
+    (b) => (
+      (b.objects['_layoutfs/20261124T000000Z-a/begin.json'] = '{}'),
+      (b.objects['_layoutfs/20261124T000000Z-a/end.json'] = '{}')
+    ),
+  ],
+  [
     'a repository called storage',
     [],
     (b) => (b.blob('storage', 'bytes'), b.repository('storage', {}), b.blob('a', 'other')),

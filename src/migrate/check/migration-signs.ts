@@ -1,6 +1,9 @@
 import { BLOBSTORE, STORAGE } from '../../registry/zot/blob-roots.js';
 import { readDocument } from '../../registry/stored-document.js';
 import { isStoreError } from '../../store/errors.js';
+import { listRuns } from '../journal/journals.js';
+import { unfinishedRun } from '../session.js';
+import { JOURNAL_DIRECTORY } from '../survey/key-kind.js';
 import type { Survey } from '../survey/survey.js';
 import type { BlobPlaces } from './blob-places.js';
 import type { MigrationSign } from './report.js';
@@ -34,12 +37,20 @@ export async function findMigrationSigns(
   const restored = has(RESTORED) && (await readMarker(survey, signal)) === '1';
   const signs: MigrationSign[] = [];
 
+  const run = unfinishedRun(listRuns(survey.journal));
+  if (run !== undefined) {
+    signs.push({
+      message: `The migration ${run.run} of layoutfs is not finished.`,
+      advice: 'Go on with it (layoutfs migrate) or take it back (layoutfs rollback).',
+      keys: [`${root}${JOURNAL_DIRECTORY}/${run.run}/`],
+    });
+  }
   for (const name of [BLOBSTORE, STORAGE]) {
     const empty = survey.directories.get(name)?.placeholders ?? 0;
     if (!places.isShared(name) || empty === 0) continue;
     signs.push({
       message: `${empty} ${empty === 1 ? 'blob' : 'blobs'} in ${name}/blobs ${empty === 1 ? 'has' : 'have'} no bytes: something that moved blobs there met placeholders only.`,
-      advice: 'Their bytes may be elsewhere in the bucket; the lists of lost blobs tell.',
+      advice: 'layoutfs repair fills those whose bytes are elsewhere in the bucket.',
       keys: [`${root}${name}/blobs/`],
     });
   }
@@ -61,7 +72,7 @@ export async function findMigrationSigns(
   if (restored && left > 0) {
     signs.push({
       message: `The marker ${RESTORED} says that no placeholders are left, and there ${left === 1 ? 'is 1' : `are ${left}`}.`,
-      advice: 'zot believes the marker and refills none of them; a mount reads them all the same.',
+      advice: 'zot believes the marker and refills none of them; layoutfs repair does.',
       keys: [root + RESTORED, ...keysOf(withPlaceholders)].slice(0, SHOWN),
     });
   }

@@ -6,6 +6,7 @@ import {
   type ManifestRead,
   type RepositoryClosure,
 } from '../survey/closure-reader.js';
+import type { BlobCopy } from '../survey/blob-table.js';
 import type { Survey } from '../survey/survey.js';
 import { compareBytes } from '../../registry/inventory/inventory.js';
 import type { BlobPlaces, Condition } from './blob-places.js';
@@ -21,6 +22,21 @@ export interface RepositoryCheckOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each document with the number read so far. */
   readonly onProgress?: ((documents: number) => void) | undefined;
+  /** Called for each digest of each repository that is judged. */
+  readonly onJudged?: ((judged: JudgedBlob) => void) | undefined;
+}
+
+/** How a repository fares with one digest that it refers to. */
+export interface JudgedBlob {
+  readonly repository: string;
+  readonly number: number;
+  readonly digest: Digest;
+  /** Lengths that descriptors claim, bytes. */
+  readonly sizes: readonly number[];
+  /** Its absence would be excused. */
+  readonly foreign: boolean;
+  readonly condition: Condition;
+  readonly copies: readonly BlobCopy[];
 }
 
 /** Failures of one document's request that say nothing about the next one's. */
@@ -62,8 +78,10 @@ export class RepositoryCheck {
   readonly #damaged: DamagedBlobs;
   readonly #unreadable: UnreadableRepository[] = [];
   readonly #doubts = new Map<number, string>();
+  readonly #lostManifests = new Set<number>();
   readonly #odd: OddDocument[] = [];
   readonly #foreign = new Set<number>();
+  readonly #onJudged: RepositoryCheckOptions['onJudged'];
   /** The digests of each repository: a list after the fact needs them once more. */
   readonly #members = new Map<string, Uint32Array>();
   #failuresInARow = 0;
@@ -73,13 +91,15 @@ export class RepositoryCheck {
     this.#places = places;
     this.#damaged = new DamagedBlobs(survey);
     const { concurrency, signal, onProgress } = options;
+    this.#onJudged = options.onJudged;
     const onManifest = (read: ManifestRead) => this.#noteManifest(read);
     this.#reader = new ClosureReader(survey, { concurrency, signal, onProgress, onManifest });
   }
 
   /** Whether all that the repositories refer to is known. */
   get isWhole(): boolean {
-    return this.#unreadable.length === 0 && this.#doubts.size === 0 && this.#odd.length === 0;
+    const unknown = [this.#unreadable.length, this.#odd.length, this.#doubts.size];
+    return unknown.every((number) => number === 0) && this.#lostManifests.size === 0;
   }
 
   /**
@@ -134,6 +154,15 @@ export class RepositoryCheck {
     };
   }
 
+  /** Manifests without any bytes, and who refers to them: what they referred to is not known. */
+  lostManifests(): { readonly digest: Digest; readonly repositories: readonly string[] }[] {
+    const repositoriesOf = this.#repositoriesOf(this.#lostManifests);
+    return [...this.#lostManifests].map((number) => ({
+      digest: this.#survey.blobs.digests.digest(number),
+      repositories: repositoriesOf(number),
+    }));
+  }
+
   async #each(
     repositories: readonly string[],
     work: (closure: RepositoryClosure) => void,
@@ -181,11 +210,12 @@ export class RepositoryCheck {
     for (const digest of unread) this.#noteUnread(digest);
   }
 
-  /** A manifest of which objects with bytes were listed, and none could be read. */
+  /** A manifest that has no object with bytes, or none that could be read as what it should be. */
   #noteUnread(digest: Digest): void {
     const { blobs } = this.#survey;
     const number = blobs.digests.number(digest);
     const contents = blobs.copies(number).filter(({ placeholder }) => !placeholder);
+    if (contents.length === 0) this.#lostManifests.add(number);
     if (contents.length === 0 || this.#doubts.has(number)) return;
     const isTooLarge = contents.every(({ size }) => size > MAX_MANIFEST_BYTES);
     this.#doubts.set(
@@ -215,6 +245,7 @@ export class RepositoryCheck {
       const copies = blobs.copies(number);
       if (copies.some(({ directory }) => directory === repository)) this.ownObjects += 1;
       const condition = this.#places.judge({ digest, sizes }, copies, repository);
+      this.#onJudged?.({ repository, number, digest, sizes, foreign, condition, copies });
       if (condition === 'resolved') this.resolved += 1;
       if (condition === 'present' || condition === 'resolved') continue;
       if (foreign) this.#foreign.add(number);
