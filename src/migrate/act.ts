@@ -1,12 +1,13 @@
 import { isStoreError } from '../store/errors.js';
 import { journalKey } from './journal/format.js';
 import type { RunListing } from './journal/journals.js';
-import { releaseLock, takeLock, thisProcess } from './journal/lock.js';
+import { LOCK_KEY, releaseLock, takeLock, thisProcess } from './journal/lock.js';
 import { JournalWriter, type JournalPlace } from './journal/writer.js';
 import { changedIndexes, describeLife, InUseError } from './plan/life.js';
 import type { PerformOptions, Performed } from './run/perform.js';
 import type { Requests } from './run/requests.js';
 import type { Session } from './session.js';
+import { JOURNAL_DIRECTORY } from './survey/key-kind.js';
 
 /** What came of acting on a plan. */
 export interface Report extends Performed {
@@ -48,6 +49,7 @@ export async function withBucket<T>(
   await takeLock(at, thisProcess(run), session.takeOver ?? false);
   let result: T;
   try {
+    await seeNoOtherRun(session, run);
     result = await work();
   } catch (error) {
     // Also after an abort, which `at` would hand on.
@@ -56,6 +58,34 @@ export async function withBucket<T>(
   }
   await releaseLock(at);
   return result;
+}
+
+/**
+ * What was looked at before the lock was ours may be no longer so.
+ * @throws InUseError when another run wrote to a journal meanwhile
+ */
+async function seeNoOtherRun(session: Session, run: string): Promise<void> {
+  const { store, root, signal } = place(session);
+  const known = new Set(session.survey.journal.map(({ key }) => key));
+  let token: string | undefined;
+  do {
+    const page = await store.list({
+      prefix: `${root}${JOURNAL_DIRECTORY}/`,
+      ...(token !== undefined && { token }),
+      ...(signal !== undefined && { signal }),
+    });
+    const other = page.objects.find(({ key }) => {
+      const name = key.slice(root.length);
+      return name !== LOCK_KEY && name !== journalKey(run, 'probe') && !known.has(name);
+    });
+    if (other !== undefined) {
+      throw new InUseError(
+        `Another run of layoutfs changed this bucket meanwhile (${other.key}). Nothing was moved: ` +
+          'look at the new plan first.',
+      );
+    }
+    token = page.next;
+  } while (token !== undefined);
 }
 
 /** See that objects can be written and deleted here, before anything is changed. */

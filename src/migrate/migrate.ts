@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { DeleteFailure } from '../store/object-store.js';
 import { journalOf, performIn, place, refuseBlocked, withBucket, type Report } from './act.js';
 import { JOURNAL_FORMAT, newRunName, type FormerObject } from './journal/format.js';
@@ -24,7 +23,7 @@ export async function migrate(session: Session, planned: PlannedMigration): Prom
     const nothing = { settled: 0, kept: [], changes: 0, refused: [] };
     return { ...nothing, skipped, finished: true, requests: requests() };
   }
-  const run = resumes?.run ?? newRunName(new Date(), randomBytes(3).toString('hex'));
+  const run = resumes?.run ?? newRunName(namesOf(session.runs), new Date());
   const performed = await withBucket(session, run, async () => {
     const journal = journalOf(session, run, resumes);
     if (resumes === undefined) await beginJournal(session, planned, journal);
@@ -47,6 +46,8 @@ export async function migrate(session: Session, planned: PlannedMigration): Prom
   });
   return { ...performed, run, finished: performed.refused.length === 0, requests: requests() };
 }
+
+const namesOf = (runs: readonly RunListing[]): string[] => runs.map(({ run }) => run);
 
 async function beginJournal(
   session: Session,

@@ -1,4 +1,5 @@
 import type { FormerLine, Layout } from './journal/format.js';
+import { LOCK_KEY } from './journal/lock.js';
 import { JournalReader } from './journal/reader.js';
 import type { RunListing } from './journal/journals.js';
 import { LINES_PER_SEGMENT } from './journal/writer.js';
@@ -171,6 +172,7 @@ export async function makePlan(
       objectsDeleted: 0,
       objectsWritten: 0,
       mustEnd: false,
+      isLocked: survey.journal.some(({ key }) => key === LOCK_KEY),
       looked: metered.requests(),
       ...costs,
     }),

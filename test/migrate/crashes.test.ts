@@ -6,6 +6,8 @@ import { QuickBucket } from './support/local-state.js';
 import { NoRun, runMigration, runRollback } from './support/runs.js';
 import { smallRegistry } from './support/small-registry.js';
 
+const READING = ['list', 'get', 'head', 'uploads'];
+
 /** What is killed, and then run again. */
 type Run = (store: WritableObjectStore) => Promise<unknown>;
 
@@ -39,8 +41,10 @@ async function killEverywhere(before: QuickBucket, run: Run): Promise<number> {
   const counted = new CrashingStore(whole.store);
   await run(counted.store);
   const expected = whole.state();
-  for (let at = 1; at <= counted.asked.length; at += 1) {
-    for (const done of [false, true]) {
+  for (const [position, { verb }] of counted.asked.entries()) {
+    const at = position + 1;
+    // Of a request that changes nothing one end is as good as the other.
+    for (const done of READING.includes(verb) ? [true] : [false, true]) {
       const bucket = keep(before.clone());
       const where = `killed ${done ? 'after' : 'before'} request ${at}`;
       const check = ({ verb, keys }: Asked): void => {

@@ -60,7 +60,7 @@ describe('a migration to the shared layout', () => {
     expect(await stateOf(store)).toEqual(before);
     const own = await ownKeys(store);
     expect(own.filter((key) => key.endsWith('.json'))).toHaveLength(3);
-    expect(own.every((key) => /^_layoutfs\/\d{8}T\d{6}Z-\w+\/[\w-]+\.json/.test(key))).toBe(true);
+    expect(own.every((key) => /^_layoutfs\/0001-\d{8}T\d{6}Z\/[\w-]+\.json/.test(key))).toBe(true);
   });
 
   test('does nothing the second time', async () => {

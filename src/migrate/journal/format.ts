@@ -121,7 +121,13 @@ export function segmentName(kind: SegmentKind, number: number): string {
   return `${kind}-${String(number).padStart(6, '0')}.jsonl.gz`;
 }
 
-/** A new run's name: names sort by time. */
-export function newRunName(now: Date, random: string): string {
-  return `${now.toISOString().replace(/[-:]|\.\d+/g, '')}-${random}`;
+/**
+ * A new run's name: its number among the bucket's runs, whatever the clocks of those who made them
+ * say, and the time for people.
+ * @param runs names of the runs so far
+ */
+export function newRunName(runs: readonly string[], now: Date): string {
+  const highest = Math.max(0, ...runs.map((run) => Number(/^\d+/.exec(run)?.[0] ?? 0)));
+  const time = now.toISOString().replace(/[-:]|\.\d+/g, '');
+  return `${String(highest + 1).padStart(4, '0')}-${time}`;
 }

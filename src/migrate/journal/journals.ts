@@ -38,8 +38,10 @@ export function listRuns(journal: readonly ObjectInfo[]): RunListing[] {
       rolledBack: files.has('rolled-back.json'),
       segments,
     }))
-    .sort((a, b) => (a.run < b.run ? -1 : 1));
+    .sort((a, b) => numberOf(a) - numberOf(b) || (a.run < b.run ? -1 : 1));
 }
+
+const numberOf = ({ run }: RunListing): number => Number(/^\d+/.exec(run)?.[0] ?? 0);
 
 /** The newest run whose changes are still there, if there is one. */
 export function standingRun(runs: readonly RunListing[]): RunListing | undefined {

@@ -52,6 +52,8 @@ export interface FixedCosts {
   readonly objectsWritten: number;
   /** Requests made so far, which acting repeats. */
   readonly looked: Requests;
+  /** Somebody's lock is there to be taken over. */
+  readonly isLocked: boolean;
   /** There is a run to finish, even where nothing is left to move. */
   readonly mustEnd: boolean;
 }
@@ -61,9 +63,11 @@ export function requestsToAct(totals: Totals, survey: Survey, costs: FixedCosts)
   if (totals.digests === 0 && !costs.mustEnd) return costs.looked;
   const loses =
     totals.placeholders + totals.deletedContent + totals.deletedPlaceholders > 0 ? 1 : 0;
-  return sum(costs.looked, totals.requests, {
-    // A last look at uploads and indexes before anything is deleted.
-    list: loses,
+  // Asked for, read, deleted, and asked for again.
+  const lock = costs.isLocked ? { put: 1, get: 1, delete: 1 } : {};
+  return sum(costs.looked, totals.requests, lock, {
+    // A look at the journals, and a last one at uploads and indexes before anything is deleted.
+    list: Math.ceil((survey.journal.length + 1) / 1000) + loses,
     // A probe, the lock, and the object that ends the run.
     put: costs.segmentsWritten + costs.objectsWritten + 3,
     get: costs.objectsRead + costs.segmentsRead + loses * survey.repositories.length,
@@ -82,7 +86,7 @@ export function requestsToReturn(
   if (digests === 0) return sum({ list: survey.lists });
   const readBack = store.capabilities.copyChecksum ? 0 : deletedContent;
   return sum({
-    list: survey.lists + 2,
+    list: survey.lists + 3,
     put: deletedContent + deletedPlaceholders + batches + 3,
     get: readBack + 2 * segments + batches + 1,
     delete: Math.ceil(copies / 1000) + batches + 2,

@@ -99,6 +99,18 @@ export function smallRegistry(): Record<string, string | Buffer> {
   };
 }
 
+/** The same without objects whose bytes are not those of their names. */
+export function soundRegistry(): Record<string, string | Buffer> {
+  const objects = smallRegistry();
+  for (const [directory, blob] of [
+    ['team/alpha', doubtful],
+    ['team/beta', spoilt],
+  ] as const) {
+    Reflect.deleteProperty(objects, keyOf(directory, blob));
+  }
+  return objects;
+}
+
 /** The bytes with one bit changed. */
 export function flipped({ bytes }: Blob): Buffer {
   const copy = Buffer.from(bytes);
