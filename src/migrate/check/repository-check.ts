@@ -14,6 +14,7 @@ import { DamagedBlobs } from './damaged-blobs.js';
 import { DigestFlags, REFERENCED } from './digest-flags.js';
 import { HashedObjects } from './hashed-objects.js';
 import { imagesReaching } from './images-reaching.js';
+import { digestsOf, Members } from './members.js';
 import type { DamageFound, OddDocument, UnreadableRepository, WarningsFound } from './report.js';
 
 export interface RepositoryCheckOptions {
@@ -82,8 +83,7 @@ export class RepositoryCheck {
   readonly #odd: OddDocument[] = [];
   readonly #foreign = new Set<number>();
   readonly #onJudged: RepositoryCheckOptions['onJudged'];
-  /** The digests of each repository: a list after the fact needs them once more. */
-  readonly #members = new Map<string, Uint32Array>();
+  readonly #members = new Members();
   #failuresInARow = 0;
 
   constructor(survey: Survey, places: BlobPlaces, options: RepositoryCheckOptions) {
@@ -125,7 +125,7 @@ export class RepositoryCheck {
     const byName = [...this.#unreadable].sort((a, b) => compareBytes(a.repository, b.repository));
     const list = (condition: 'missing' | 'unresolved' | 'misplaced' | 'wrongSize') =>
       this.#damaged.list(condition);
-    const repositoriesOf = this.#repositoriesOf(this.hashed.numbers());
+    const repositoriesOf = this.#members.whoRefersTo(this.hashed.numbers());
     return {
       unreadable: byName,
       missing: list('missing'),
@@ -138,7 +138,7 @@ export class RepositoryCheck {
   }
 
   warnings(): Pick<WarningsFound, 'documents' | 'corruptUnreferenced' | 'unhashed'> {
-    const repositoriesOf = this.#repositoriesOf(new Set(this.#doubts.keys()));
+    const repositoriesOf = this.#members.whoRefersTo(new Set(this.#doubts.keys()));
     const { digests } = this.#survey.blobs;
     const documents = [...this.#doubts].map(([number, reason]) => ({
       digest: digests.digest(number),
@@ -156,7 +156,7 @@ export class RepositoryCheck {
 
   /** Manifests without any bytes, and who refers to them: what they referred to is not known. */
   lostManifests(): { readonly digest: Digest; readonly repositories: readonly string[] }[] {
-    const repositoriesOf = this.#repositoriesOf(this.#lostManifests);
+    const repositoriesOf = this.#members.whoRefersTo(this.#lostManifests);
     return [...this.#lostManifests].map((number) => ({
       digest: this.#survey.blobs.digests.digest(number),
       repositories: repositoriesOf(number),
@@ -203,7 +203,7 @@ export class RepositoryCheck {
       this.referenced += 1;
       this.referencedBytes += size;
     }
-    this.#members.set(repository, Uint32Array.from(numbers));
+    this.#members.set(repository, numbers);
     const tell = (reason: string) => this.#odd.push({ repositories: [repository], reason });
     if (cutShort === true) tell('It refers to more than is followed.');
     if (doubt !== undefined) tell(doubt);
@@ -240,7 +240,7 @@ export class RepositoryCheck {
     const { repository, roots } = closure;
     const { blobs } = this.#survey;
     const lacking = new Map<Digest, { condition: Lacking; sizes: readonly number[] }>();
-    for (const [number, { sizes, foreign }] of bySize(closure)) {
+    for (const [number, { sizes, foreign }] of digestsOf(closure)) {
       const digest = blobs.digests.digest(number);
       const copies = blobs.copies(number);
       if (copies.some(({ directory }) => directory === repository)) this.ownObjects += 1;
@@ -260,37 +260,6 @@ export class RepositoryCheck {
       this.#damaged.add(condition, { digest, sizes }, affected);
     }
   }
-
-  /** Which repositories refer to each of `wanted`, told in one pass. */
-  #repositoriesOf(wanted: ReadonlySet<number>): (number: number) => readonly string[] {
-    const found = new Map<number, string[]>();
-    if (wanted.size === 0) return () => [];
-    for (const [repository, numbers] of this.#members) {
-      for (const number of numbers) {
-        if (!wanted.has(number)) continue;
-        const names = found.get(number);
-        if (names === undefined) found.set(number, [repository]);
-        else names.push(repository);
-      }
-    }
-    return (number) => (found.get(number) ?? []).sort(compareBytes);
-  }
 }
 
 type Lacking = Exclude<Condition, 'present' | 'resolved'>;
-
-/** Each digest of a closure once, with every size that is claimed of it. */
-function bySize({
-  blobs,
-}: RepositoryClosure): Map<number, { readonly sizes: number[]; readonly foreign: boolean }> {
-  const found = new Map<number, { sizes: number[]; foreign: boolean }>();
-  for (const { number, size, foreign } of blobs) {
-    const known = found.get(number);
-    if (known === undefined) found.set(number, { sizes: [size], foreign });
-    else {
-      known.sizes.push(size);
-      known.foreign &&= foreign;
-    }
-  }
-  return found;
-}
