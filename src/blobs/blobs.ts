@@ -9,6 +9,7 @@ import type { Registry } from '../registry/registry.js';
 import { Absences } from './absences.js';
 import { BlobContent, contentId, type ContentMeans, type ContentObserver } from './content.js';
 import { withinDeadline } from './deadline.js';
+import type { DiskCache } from './disk-cache.js';
 import { BlobError, isBlobError } from './errors.js';
 import { BlobFinder, type BlobName } from './finder.js';
 import { FIRST_SIZE } from './grid.js';
@@ -29,6 +30,8 @@ export interface BlobsOptions {
   readonly refreshMs: number;
   /** Longest wait of one open or read, in ms. */
   readonly deadlineMs: number;
+  /** Blobs on the local disk; without it nothing outlives the process. */
+  readonly disk?: DiskCache | undefined;
   readonly log: Log;
   readonly counters: Counters;
 }
@@ -69,6 +72,7 @@ export class Blobs implements ContentObserver {
       readAhead,
       hashing: new Hashing(memory.arena, options.log),
       transfers: new Transfers(this.#finder, options.deadlineMs),
+      ...(options.disk && { disk: options.disk }),
     };
     this.#verified = new LRUCache({
       maxSize: VERIFIED_MEMORY,
@@ -95,9 +99,11 @@ export class Blobs implements ContentObserver {
     const content = this.#content(name);
     try {
       this.#forgetUnproven(content);
-      if (name.size > 0) await this.#ensurePresent(name, content, options.foreign ?? false);
+      const isHere = name.size === 0 || (await content.openDisk());
+      if (!isHere) await this.#ensurePresent(name, content, options.foreign ?? false);
       assertNotPoisoned(content);
     } catch (error) {
+      content.notOpened();
       this.emptied(content);
       throw error;
     }

@@ -1,6 +1,8 @@
 import type { Digest } from '../oci/digest.js';
 import type { GetResult } from '../store/object-store.js';
 import type { Arena } from './arena.js';
+import type { CachedBlob, DiskCache } from './disk-cache.js';
+import { DiskCopy } from './disk-copy.js';
 import { BlobError } from './errors.js';
 import { type Extent, type ExtentOwner } from './extent.js';
 import { ExtentMap } from './extent-map.js';
@@ -25,6 +27,8 @@ export interface ContentMeans {
   readonly hashing: Hashing;
   readonly transfers: Transfers;
   readonly readAhead: ReadAhead;
+  /** The cache on the local disk, where there is one. */
+  readonly disk?: DiskCache;
 }
 
 /** Whom {@link BlobContent} tells what it found out. */
@@ -67,6 +71,8 @@ export class BlobContent implements ExtentOwner, AheadContent {
   #generation = 0;
   /** Open handles by generation. */
   readonly #handles = new Map<number, number>();
+  #disk: DiskCopy | undefined;
+  #openingDisk: Promise<boolean> | undefined;
 
   constructor(
     scope: string,
@@ -92,6 +98,11 @@ export class BlobContent implements ExtentOwner, AheadContent {
     return this.#verification.verified;
   }
 
+  /** The complete, verified blob on the local disk, while it is open. */
+  get onDisk(): CachedBlob | undefined {
+    return this.verified ? this.#disk?.complete : undefined;
+  }
+
   get isOpen(): boolean {
     return this.#handles.size > 0;
   }
@@ -104,6 +115,24 @@ export class BlobContent implements ExtentOwner, AheadContent {
   /** Whether handles are open that were given bytes which turned out wrong. */
   get hasPoisonedHandles(): boolean {
     return [...this.#handles.keys()].some((generation) => generation < this.#generation);
+  }
+
+  /**
+   * Look on the local disk, for the first handle. Answers whether the whole blob is there: then
+   * nobody needs to ask the store for it.
+   */
+  async openDisk(): Promise<boolean> {
+    if (!this.#means.disk) return false;
+    if (this.#disk && !this.#openingDisk) return this.#disk.complete !== undefined;
+    this.#openingDisk ??= this.#lookOnDisk(this.#means.disk).finally(() => {
+      this.#openingDisk = undefined;
+    });
+    return this.#openingDisk;
+  }
+
+  /** The handle that the disk was looked on for is not made after all. */
+  notOpened(): void {
+    if (!this.isOpen) this.#closeDisk();
   }
 
   /** A new handle; answers its generation. */
@@ -121,11 +150,12 @@ export class BlobContent implements ExtentOwner, AheadContent {
     const left = (this.#handles.get(generation) ?? 1) - 1;
     if (left > 0) this.#handles.set(generation, left);
     else this.#handles.delete(generation);
-    if (!this.isOpen) {
-      for (const extent of this.extents) if (extent.isFilling) extent.stop();
-      if (!this.verified) this.#replaceVerification();
-    }
-    return this.verified && generation === this.#generation;
+    const right = this.verified && generation === this.#generation;
+    if (this.isOpen) return right;
+    for (const extent of this.extents) if (extent.isFilling) extent.stop();
+    this.#closeDisk();
+    if (!this.#verification.isProven) this.#replaceVerification();
+    return right;
   }
 
   /** @throws BlobError `mismatch` when wrong bytes were found since the handle was opened. */
@@ -241,7 +271,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
         else {
           const right = await verification.matches();
           if (right === undefined) continue;
-          if (right) this.#observer.verified(this);
+          if (right) this.#verified(verification);
           return right;
         }
       }
@@ -249,6 +279,46 @@ export class BlobContent implements ExtentOwner, AheadContent {
       stream.isOver = true;
       this.#means.readAhead.end(stream);
     }
+  }
+
+  #verified(verification: Verification): void {
+    this.#observer.verified(this);
+    this.#disk?.finish((position, bytes) => {
+      for (let at = 0; at < bytes.byteLength; at += BLOCK_SIZE) {
+        const block = bytes.subarray(at, at + BLOCK_SIZE);
+        if (!verification.accepts(blockOf(position + at), block)) return false;
+      }
+      return true;
+    });
+  }
+
+  async #lookOnDisk(cache: DiskCache): Promise<boolean> {
+    const disk = new DiskCopy(cache, this, this.extents, this.#arena);
+    this.#disk = disk;
+    const isComplete = await disk.open();
+    if (disk !== this.#disk) return false;
+    if (!isComplete) {
+      disk.openPartial();
+    } else if (!this.#verification.isProven) {
+      if (this.isOpen) {
+        // Its readers were given other bytes, which still have to be shown to be right.
+        this.#closeDisk();
+        return false;
+      }
+      this.dropAll();
+      this.#replaceVerification();
+      this.#verification.trust();
+    }
+    return isComplete;
+  }
+
+  #discardDisk(): void {
+    void this.#disk?.discard();
+  }
+
+  #closeDisk(): void {
+    void this.#disk?.close();
+    this.#disk = undefined;
   }
 
   /** Wait until some bytes from `position` on are in memory. */
@@ -345,6 +415,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
 
   async #transfer(repository: string, extent: Extent, answer?: GetResult): Promise<void> {
     if (!extent.piece) await this.#means.memory.give(extent);
+    if (!answer && (await this.#readFromDisk(extent))) return;
     let refusals = 0;
     const transfer = {
       name: { repository, digest: this.digest, size: this.size },
@@ -356,8 +427,36 @@ export class BlobContent implements ExtentOwner, AheadContent {
     await this.#means.transfers.fill(transfer, extent.stopped, answer);
   }
 
+  /** Fill the extent from the local disk; false: it does not have it, or not the right bytes. */
+  async #readFromDisk(extent: Extent): Promise<boolean> {
+    const disk = this.#disk;
+    if (!disk || extent.isGone) return false;
+    const wasComplete = disk.complete !== undefined;
+    const target = this.#arena.view(extent.addressOf(extent.start), extent.end - extent.start);
+    extent.isFromDisk = await disk.read(target, extent.start);
+    if (extent.isFromDisk && this.#admit(extent, extent.end)) {
+      extent.keep();
+      disk.vouch(extent.start, extent.here);
+      return true;
+    }
+    if (wasComplete) this.#distrustDisk(disk);
+    else if (extent.isFromDisk) this.#discardDisk();
+    extent.isFromDisk = false;
+    return false;
+  }
+
+  /** From now on bytes come from the store, and have to be verified. */
+  #distrustDisk(disk: DiskCopy): void {
+    disk.dropComplete();
+    if (disk !== this.#disk || this.#verification.isProven || !this.verified) return;
+    const earlier = this.#verification;
+    this.#replaceVerification();
+    this.#verification.continue(earlier);
+  }
+
   #filled(extent: Extent, error?: unknown): void {
     this.extents.cut(extent);
+    if (!extent.isFromDisk && !extent.isGone) this.#disk?.arrived(extent);
     extent.filled(error);
     this.#verification.feed(false);
     this.#means.readAhead.fetched(extent);
@@ -398,6 +497,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
     const another = this.#observer.distrust(this, repository);
     this.#replaceVerification();
     this.dropAll();
+    this.#discardDisk();
     if (!delivered && another) return;
     this.#generation++;
     this.#observer.poisoned(this, repository, delivered ? 'partly delivered' : 'not delivered');

@@ -14,7 +14,7 @@ export interface ExtentOwner {
   /** The extent is about to be hashed: to evict it would mean to fetch it again. */
   willHash(extent: Extent): boolean;
   /** More blocks are here. */
-  arrived(extent: Extent): void;
+  arrived(): void;
   /** The extent is about to lose its memory. */
   evicted(extent: Extent): void;
 }
@@ -38,6 +38,8 @@ export class Extent {
   /** Who is expected to read it, or to go on reading it. */
   reader: { readonly isOver: boolean } | undefined;
   readonly #stop = new AbortController();
+  /** It was filled from the local disk. */
+  isFromDisk = false;
   /** Where its bytes are; undefined before there was room, and after it was evicted. */
   piece: Piece | undefined;
   #end: number;
@@ -46,6 +48,7 @@ export class Extent {
   #gone = false;
   #holds = 0;
   #bytesRead = 0;
+  #isKept = false;
   readonly #waiters = new Set<Waiter>();
   readonly #restChanged: (extent: Extent) => void;
 
@@ -97,9 +100,9 @@ export class Extent {
     return this.#stop.signal;
   }
 
-  /** Whether any of it went to a reader. */
-  get wasRead(): boolean {
-    return this.#bytesRead > 0;
+  /** Whether any of it went to a reader or to the disk, so that it must not come as other bytes. */
+  get isBinding(): boolean {
+    return this.#bytesRead > 0 || this.#isKept;
   }
 
   /** Everything in it has been read, so that it is unlikely to be read again. */
@@ -132,6 +135,11 @@ export class Extent {
     this.#bytesRead += bytes;
   }
 
+  /** Its bytes are on the local disk, or on their way there. */
+  keep(): void {
+    this.#isKept = true;
+  }
+
   /**
    * Wait until the bytes before `until` are here, or will never be (`gone`). While somebody waits,
    * or holds it, its memory stays.
@@ -156,7 +164,7 @@ export class Extent {
       this.#waiters.delete(waiter);
       waiter.resolve('here');
     }
-    this.owner.arrived(this);
+    this.owner.arrived();
   }
 
   /** Nothing more will be written: the extent ends where it got to. */

@@ -29,12 +29,4 @@ describe('Intervals', () => {
   it('covers an empty file without a single read', () => {
     expect(new Intervals().covers(0)).toBe(true);
   });
-
-  it('forgets everything on clear', () => {
-    const intervals = new Intervals();
-    intervals.add(0, 10);
-    intervals.clear();
-    expect(intervals.isEmpty).toBe(true);
-    expect(intervals.covers(1)).toBe(false);
-  });
 });

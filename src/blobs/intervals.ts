@@ -4,38 +4,46 @@
  */
 export class Intervals {
   /** Flat list `[start, end, start, end, …]`, ascending, never touching. */
-  #bounds: number[] = [];
+  readonly #bounds: number[] = [];
+  #total = 0;
 
   /** Add `[start, end)`. */
   add(start: number, end: number): void {
     if (end <= start) return;
-    const kept: number[] = [];
+    const first = this.#firstTouching(start);
+    let last = first;
     let from = start;
     let to = end;
-    let placed = false;
-    for (let i = 0; i < this.#bounds.length; i += 2) {
-      const a = this.#bounds[i] ?? 0;
-      const b = this.#bounds[i + 1] ?? 0;
-      if (b < from) kept.push(a, b);
-      else if (a > to) {
-        if (!placed) kept.push(from, to);
-        placed = true;
-        kept.push(a, b);
-      } else {
-        from = Math.min(from, a);
-        to = Math.max(to, b);
-      }
+    let replaced = 0;
+    for (; last < this.#bounds.length; last += 2) {
+      const a = this.#bounds[last] ?? 0;
+      const b = this.#bounds[last + 1] ?? 0;
+      if (a > end) break;
+      from = Math.min(from, a);
+      to = Math.max(to, b);
+      replaced += b - a;
     }
-    if (!placed) kept.push(from, to);
-    this.#bounds = kept;
+    this.#bounds.splice(first, last - first, from, to);
+    this.#total += to - from - replaced;
   }
 
-  /** Whether this set together with `[start, end)` would hold all of `[0, size)`. */
+  /** Add all that another set has. */
+  addAll(other: Intervals): void {
+    for (let i = 0; i < other.#bounds.length; i += 2) {
+      this.add(other.#bounds[i] ?? 0, other.#bounds[i + 1] ?? 0);
+    }
+  }
+
+  /** Whether this set, of positions below `size`, would hold all of them with `[start, end)`. */
   wouldCover(start: number, end: number, size: number): boolean {
-    const union = new Intervals();
-    union.#bounds = this.#bounds;
-    union.add(start, end);
-    return union.covers(size);
+    let added = Math.max(0, end - start);
+    for (let i = this.#firstTouching(start); i < this.#bounds.length; i += 2) {
+      const a = this.#bounds[i] ?? 0;
+      const b = this.#bounds[i + 1] ?? 0;
+      if (a >= end) break;
+      added -= Math.max(0, Math.min(b, end) - Math.max(a, start));
+    }
+    return this.#total + added >= size;
   }
 
   /** Whether all of `[0, size)` is in the set. */
@@ -43,11 +51,19 @@ export class Intervals {
     return size === 0 || (this.#bounds[0] === 0 && (this.#bounds[1] ?? 0) >= size);
   }
 
-  clear(): void {
-    this.#bounds = [];
-  }
-
   get isEmpty(): boolean {
     return this.#bounds.length === 0;
+  }
+
+  /** Where the first interval is that ends at or after `position`. */
+  #firstTouching(position: number): number {
+    let low = 0;
+    let high = this.#bounds.length / 2;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#bounds[2 * middle + 1] ?? 0) < position) low = middle + 1;
+      else high = middle;
+    }
+    return 2 * low;
   }
 }

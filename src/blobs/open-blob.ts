@@ -15,6 +15,11 @@ export interface OpenBlobOptions {
 export class OpenBlob {
   /** The content was verified before this handle was opened. */
   readonly wasVerified: boolean;
+  /**
+   * A plain file with exactly the blob's bytes, which were verified: open until this handle and all
+   * others of the blob are closed.
+   */
+  readonly backing: { readonly fd: number } | undefined;
   readonly #content: BlobContent;
   readonly #repository: string;
   readonly #options: OpenBlobOptions;
@@ -28,6 +33,8 @@ export class OpenBlob {
     this.#options = options;
     this.#streams = new Streams(options.streamEnded);
     this.wasVerified = content.verified;
+    const { onDisk } = content;
+    this.backing = onDisk && { fd: onDisk.fd };
     this.#generation = content.opened();
   }
 

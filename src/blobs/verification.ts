@@ -36,6 +36,7 @@ export class Verification {
   #strides = 0;
   #progress: Promise<void> = Promise.resolve();
   #verified = false;
+  #trusted = false;
   #over = false;
 
   /** @param extents the blob's bytes in the memory of `arena` */
@@ -53,7 +54,22 @@ export class Verification {
   }
 
   get verified(): boolean {
+    return this.#verified || this.#trusted;
+  }
+
+  /** The bytes were hashed here, so that they can be told from others without the local disk. */
+  get isProven(): boolean {
     return this.#verified;
+  }
+
+  /** All bytes come from a file that was verified when it was made, from now to {@link end}. */
+  trust(): void {
+    this.#trusted = true;
+  }
+
+  /** Take over what readers were given of an earlier one. */
+  continue(earlier: Verification): void {
+    this.#delivered.addAll(earlier.#delivered);
   }
 
   /** Everything before this position was given to the hash. */
@@ -88,7 +104,7 @@ export class Verification {
 
   /** The memory of an extent goes: tie what was delivered or hashed of it to these bytes. */
   evicted(extent: Extent): void {
-    if (extent.start >= this.#fed && !extent.wasRead) return;
+    if (this.#trusted || (extent.start >= this.#fed && !extent.isBinding)) return;
     for (let at = extent.start; at < extent.here; at += BLOCK_SIZE) {
       const index = blockOf(at);
       if (this.#pins.get(index)) continue;
@@ -103,7 +119,7 @@ export class Verification {
    * @param eager also what is little
    */
   feed(eager: boolean): void {
-    while (!this.#over && !this.#verified && !this.isBusy && this.#fed < this.#size) {
+    while (!this.#over && !this.verified && !this.isBusy && this.#fed < this.#size) {
       const extent = this.#extents.at(this.#fed);
       if (!extent || extent.here <= this.#fed) return;
       const length = Math.min(STRIDE, extent.here - this.#fed);
@@ -127,7 +143,7 @@ export class Verification {
    * the hash, or it has to begin anew.
    */
   async matches(): Promise<boolean | undefined> {
-    if (this.#verified) return true;
+    if (this.verified) return true;
     await this.#progress;
     const hash = this.#hash;
     if (this.#over || this.#fed < this.#size || !hash) return undefined;

@@ -47,7 +47,7 @@ export function mountCommand(context: CommandContext): Command {
       });
       context.exit(code);
     });
-  return addOptions(command, ['mount', 'source', 'every']);
+  return addOptions(command, ['mount', 'source', 'cache', 'every']);
 }
 
 /** A flag wins over `-o`, since fstab's lines are the more permanent of the two. */

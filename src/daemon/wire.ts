@@ -1,4 +1,6 @@
+import { resolve } from 'node:path';
 import { Blobs } from '../blobs/blobs.js';
+import type { LocalDiskCache } from '../blobs/disk/local-disk-cache.js';
 import { Catalog } from '../catalog/catalog.js';
 import { RepositoryFilter } from '../config/repository-filter.js';
 import { Tree } from '../tree/tree.js';
@@ -9,16 +11,38 @@ export interface WiredSource extends OpenedSource {
   readonly blobs: Blobs;
   readonly catalog: Catalog;
   readonly tree: Tree;
+  /** The cache on the local disk, where one was asked for. */
+  readonly disk?: LocalDiskCache;
 }
 
 /**
  * Build the floors on one another: store, registry, blobs, catalog, tree.
  * @param inodeKey the secret of {@link readInodeKey}
- * @throws as {@link openSource}
+ * @throws as {@link openSource}; CacheDirectoryError
  */
 export async function wire(request: SourceRequest, inodeKey: Buffer): Promise<WiredSource> {
   const selection = new RepositoryFilter(request.options);
-  return wireOpened(await openSource(request), selection, request, inodeKey);
+  const disk = await openCache(request);
+  try {
+    return wireOpened(await openSource(request), selection, request, inodeKey, disk);
+  } catch (error) {
+    await disk?.close();
+    throw error;
+  }
+}
+
+/** @throws CacheDirectoryError */
+async function openCache({ options, log, counters }: SourceRequest) {
+  const { cacheDir, cacheSize, cacheMinFree } = options;
+  if (cacheDir === undefined) return undefined;
+  const { openDiskCache } = await import('../blobs/disk/local-disk-cache.js');
+  return openDiskCache({
+    directory: resolve(cacheDir),
+    maxBytes: cacheSize,
+    minFreeBytes: cacheMinFree,
+    log,
+    counters,
+  });
 }
 
 /** The floors above the registry, over a source that is open already. */
@@ -27,6 +51,7 @@ export function wireOpened(
   selection: RepositoryFilter,
   { options, log, counters }: Pick<SourceRequest, 'options' | 'log' | 'counters'>,
   inodeKey: Buffer,
+  disk?: LocalDiskCache,
 ): WiredSource {
   const { registry } = opened;
   const shared = {
@@ -37,7 +62,7 @@ export function wireOpened(
     counters,
   };
   // Parts of blobs are what readers wait for; documents are small and read again and again.
-  const blobs = new Blobs({ ...shared, memoryBytes: Math.floor(options.memory * 0.75) });
+  const blobs = new Blobs({ ...shared, disk, memoryBytes: Math.floor(options.memory * 0.75) });
   const catalog = new Catalog({
     ...shared,
     blobs,
@@ -45,5 +70,10 @@ export function wireOpened(
     memoryBytes: Math.floor(options.memory * 0.25),
   });
   const tree = new Tree({ ...shared, catalog, blobs, inodeKey, hardLinks: options.hardLinks });
-  return { ...opened, blobs, catalog, tree };
+  const close = async () => {
+    await blobs.close();
+    await disk?.close();
+    await opened.close();
+  };
+  return { ...opened, blobs, catalog, tree, close, ...(disk && { disk }) };
 }

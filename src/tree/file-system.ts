@@ -55,7 +55,8 @@ export interface OpenFile {
   readonly verified: boolean;
   /**
    * A plain file that has all the bytes, verified, and will have them until `release`; its
-   * descriptor is open for reading until then. The kernel may read it instead of asking.
+   * descriptor is open for reading until then, and the same for all handles of the inode that have
+   * one. The kernel may read it instead of asking.
    */
   readonly backing?: { readonly fd: number };
 }

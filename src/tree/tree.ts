@@ -148,7 +148,8 @@ export class Tree implements FileSystem {
   open(ino: InodeNumber): Promise<OpenFile> {
     return this.#guard(async () => {
       const file = await this.#openNode(this.#node(ino));
-      return { handle: this.#handles.add(file), verified: file.verified };
+      const { verified, backing } = file;
+      return { handle: this.#handles.add(file), verified, ...(backing && { backing }) };
     });
   }
 
@@ -331,6 +332,7 @@ export class Tree implements FileSystem {
     const open = await this.#blobs.open({ repository: node.repository, digest, size }, { foreign });
     return {
       verified: open.wasVerified,
+      ...(open.backing && { backing: open.backing }),
       read: (offset, length) => open.read(offset, length),
       close: () => open.close(),
     };

@@ -1,0 +1,273 @@
+import type { Arena } from './arena.js';
+import type { CachedBlob, ContentName, DiskCache, PartialBlob } from './disk-cache.js';
+import type { Extent } from './extent.js';
+import type { ExtentMap } from './extent-map.js';
+
+/** Bytes that wait to be written, of one blob: what comes while there are more is not kept. */
+const MAX_WAITING = 64 * 1024 * 1024;
+
+/** Writes that run at once. */
+const WRITERS = 2;
+
+/** What part of the memory they may take. */
+const WAITING_SHARE = 1 / 4;
+
+/** Whether bytes are those that were verified. */
+export type CheckBytes = (position: number, bytes: Uint8Array) => boolean;
+
+interface Write {
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  /** Whose memory it is, unless it is a copy. */
+  readonly held?: Extent;
+}
+
+/**
+ * What the local disk has of one blob, from its first open to its last close. Nobody waits for what
+ * is written, and whatever the disk fails at is done without it.
+ */
+export class DiskCopy {
+  readonly #disk: DiskCache;
+  readonly #name: ContentName;
+  readonly #extents: ExtentMap;
+  readonly #arena: Arena;
+  #complete: CachedBlob | undefined;
+  /** No longer read, but open while handles are that were given its descriptor. */
+  #dropped: CachedBlob | undefined;
+  #partial: PartialBlob | undefined;
+  #isClosed = false;
+  /** Parts that are on the disk as they were in memory: written, or read, by us. */
+  readonly #vouched = new Set<number>();
+  readonly #waiting: Write[] = [];
+  /** Parts that wait or are being written. */
+  readonly #pending = new Set<number>();
+  #waitingBytes = 0;
+  readonly #maxWaiting: number;
+  readonly #writing = new Set<Promise<void>>();
+  #opening: Promise<void> | undefined;
+  #finishing: Promise<void> | undefined;
+
+  constructor(disk: DiskCache, name: ContentName, extents: ExtentMap, arena: Arena) {
+    this.#disk = disk;
+    this.#name = name;
+    this.#extents = extents;
+    this.#arena = arena;
+    this.#maxWaiting = Math.min(MAX_WAITING, arena.size * WAITING_SHARE);
+  }
+
+  /** The whole blob, if the disk has it. */
+  get complete(): CachedBlob | undefined {
+    return this.#complete;
+  }
+
+  /** Look for the complete blob; answers whether there is one. */
+  async open(): Promise<boolean> {
+    const complete = await this.#disk.open(this.#name);
+    if (this.#isClosed) complete?.close();
+    else this.#complete = complete;
+    return this.#complete !== undefined;
+  }
+
+  /** Begin to keep the blob, or go on where an earlier run stopped. */
+  openPartial(): void {
+    this.#opening = this.#disk.openPartial(this.#name).then((partial) => {
+      this.#partial = partial;
+    });
+  }
+
+  /** Fill memory from the disk; false when it does not have the whole range or fails. */
+  async read(target: Uint8Array, position: number): Promise<boolean> {
+    const source = this.#complete ?? (this.#has(position, target.byteLength) && this.#partial);
+    if (!source) return false;
+    try {
+      await source.read(target, position);
+    } catch {
+      if (source === this.#complete) this.dropComplete();
+      return false;
+    }
+    return true;
+  }
+
+  /** What was read of a range became the bytes in memory. */
+  vouch(start: number, end: number): void {
+    const partSize = this.#partial?.partSize ?? Infinity;
+    for (let index = Math.ceil(start / partSize); ; index++) {
+      const partEnd = Math.min(this.#name.size, (index + 1) * partSize);
+      if (partEnd > end || partEnd <= index * partSize) return;
+      this.#vouched.add(index);
+    }
+  }
+
+  /** The complete blob cannot be read, or is not right. */
+  dropComplete(): void {
+    this.#dropped ??= this.#complete;
+    this.#complete = undefined;
+  }
+
+  /** All bytes of an extent came from the store: keep the parts that are whole by now. */
+  arrived(extent: Extent): void {
+    if (!this.#partial) return;
+    const { partSize } = this.#partial;
+    const first = Math.floor(extent.start / partSize);
+    for (let index = first; index * partSize < extent.here; index++) this.#keep(index);
+  }
+
+  /** All bytes are verified: make the blob complete, if all of it is on the disk or in memory. */
+  finish(check: CheckBytes): void {
+    this.#finishing ??= this.#finish(check);
+  }
+
+  /** The bytes are wrong. It is still to be closed. */
+  async discard(): Promise<void> {
+    this.#isClosed = true;
+    this.dropComplete();
+    await this.#opening;
+    const partial = this.#partial;
+    this.#partial = undefined;
+    this.#forgetWaiting();
+    await partial?.discard();
+  }
+
+  /** The last handle is closed: what waits is written, and more can be added another time. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.dropComplete();
+    this.#dropped?.close();
+    this.#dropped = undefined;
+    await this.#opening;
+    await this.#finishing;
+    await this.#written();
+    const partial = this.#partial;
+    this.#partial = undefined;
+    await partial?.close();
+  }
+
+  async #finish(check: CheckBytes): Promise<void> {
+    await this.#opening;
+    const partial = this.#partial;
+    if (!partial) return;
+    const count = Math.ceil(this.#name.size / partial.partSize);
+    for (let index = 0; index < count; index++) {
+      this.#keep(index);
+      // No faster than the disk: nobody waits for this.
+      if (this.#waitingBytes >= this.#maxWaiting / 2) await this.#written();
+    }
+    await this.#written();
+    for (let index = 0; index < count; index++) {
+      if (!this.#vouched.has(index) && !(await this.#recheck(partial, index, check))) return;
+    }
+    if (this.#partial !== partial) return;
+    this.#partial = undefined;
+    const complete = await partial.complete();
+    if (this.#isClosed) complete?.close();
+    else this.#complete = complete;
+  }
+
+  #has(position: number, length: number): boolean {
+    if (!this.#partial) return false;
+    const { partSize } = this.#partial;
+    const last = Math.floor((position + length - 1) / partSize);
+    for (let index = Math.floor(position / partSize); index <= last; index++) {
+      if (!this.#partial.has(index)) return false;
+    }
+    return true;
+  }
+
+  /** Write a part, if all of it is in memory and there is room to wait. */
+  #keep(index: number): void {
+    const { partSize = 0 } = this.#partial ?? {};
+    const start = index * partSize;
+    const end = Math.min(this.#name.size, start + partSize);
+    if (end <= start || this.#vouched.has(index)) return;
+    if (this.#pending.has(index)) return;
+    if (this.#waitingBytes + end - start > this.#maxWaiting) return;
+    if (this.#extents.hereFrom(start) < end) return;
+    const write = this.#memoryOf(index, start, end);
+    this.#waiting.push(write);
+    this.#pending.add(index);
+    this.#waitingBytes += end - start;
+    if (this.#writing.size === WRITERS) return;
+    const writing = this.#writeAll().finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
+  }
+
+  /** A part in memory, held there, or copied together where it lies in several places. */
+  #memoryOf(index: number, start: number, end: number): Write {
+    const only = this.#extents.at(start);
+    if (only && only.here >= end) {
+      only.keep();
+      only.hold();
+      return { index, bytes: this.#arena.view(only.addressOf(start), end - start), held: only };
+    }
+    const bytes = Buffer.allocUnsafeSlow(end - start);
+    for (let at = start; at < end;) {
+      const extent = this.#extents.at(at);
+      if (!extent) throw new Error('What is here has memory.');
+      const to = Math.min(end, extent.here);
+      bytes.set(this.#arena.view(extent.addressOf(at), to - at), at - start);
+      extent.keep();
+      at = to;
+    }
+    return { index, bytes };
+  }
+
+  async #writeAll(): Promise<void> {
+    // Not within the call that brought the bytes: more of them come with it.
+    await Promise.resolve();
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      const run = this.#nextRun(first);
+      this.#waiting.splice(0, run.length);
+      const kept = (await this.#partial?.write(first.index, joined(run))) ?? false;
+      for (const write of run) {
+        if (kept) this.#vouched.add(write.index);
+        this.#release(write);
+      }
+    }
+  }
+
+  async #written(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  /** What waits first, and what follows it in the blob and in memory: one write is faster than many. */
+  #nextRun(first: Write): Write[] {
+    const run = [first];
+    for (const next of this.#waiting.slice(1)) {
+      if (first.held === undefined || next.held !== first.held) break;
+      if (next.index !== first.index + run.length) break;
+      run.push(next);
+    }
+    return run;
+  }
+
+  #release(write: Write): void {
+    this.#pending.delete(write.index);
+    this.#waitingBytes -= write.bytes.byteLength;
+    write.held?.drop();
+  }
+
+  #forgetWaiting(): void {
+    for (const write of this.#waiting.splice(0)) this.#release(write);
+  }
+
+  /** A part that is on the disk, but neither written nor read by us, is read and compared. */
+  async #recheck(partial: PartialBlob, index: number, check: CheckBytes): Promise<boolean> {
+    if (!partial.has(index)) return false;
+    const start = index * partial.partSize;
+    const bytes = Buffer.allocUnsafeSlow(Math.min(partial.partSize, this.#name.size - start));
+    try {
+      await partial.read(bytes, start);
+    } catch {
+      return false;
+    }
+    return check(start, bytes);
+  }
+}
+
+/** The bytes of parts that follow one another in memory. */
+function joined(run: readonly Write[]): Uint8Array {
+  const [first] = run;
+  if (!first || run.length === 1) return first?.bytes ?? new Uint8Array();
+  const length = run.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+  return new Uint8Array(first.bytes.buffer, first.bytes.byteOffset, length);
+}
