@@ -16,6 +16,14 @@ describe('-o', () => {
     });
   });
 
+  it('takes those of FUSE that say something to us, and leaves the others', () => {
+    expect(values('uid=1000,gid=100,umask=027,default_permissions,max_read=131072')).toEqual({
+      uid: '1000',
+      gid: '100',
+      umask: '027',
+    });
+  });
+
   it('keeps what stands after the first equals sign, and repeats', () => {
     expect(values('root=a=b,include=x/**,include=y')).toEqual({
       root: 'a=b',

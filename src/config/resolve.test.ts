@@ -94,6 +94,11 @@ describe('the file', () => {
     expect(options).toMatchObject({ refresh: 7000, include: ['a', 'b/*'], uid: 12 });
   });
 
+  it.each(['umask: 027', "umask: '027'", 'umask: 27'])('takes the digits of %s', async (line) => {
+    await writeFile(file, line);
+    expect((await resolveOptions(flags({ config: file }), {})).umask).toBe(0o027);
+  });
+
   it('may be empty', async () => {
     await writeFile(file, '# nothing yet\n');
     expect((await resolveOptions(flags({ config: file }), {})).refresh).toBe(5000);
@@ -132,6 +137,9 @@ describe('wrong values', () => {
     ['uid', 'root', '--uid: "root" is not a user or group number.'],
     ['uid', '1.5', '--uid: "1.5" is not a whole number.'],
     ['gid', '4294967295', '--gid: "4294967295" is not a user or group number.'],
+    ['umask', '028', '--umask: "028" is not a mask of permissions: write octal digits'],
+    ['umask', '1777', '--umask: "1777" is not a mask of permissions'],
+    ['umask', 'u=rx', '--umask: "u=rx" is not a mask of permissions'],
     ['logLevel', 'loud', '--logLevel: "loud" is no log level'],
     ['stateDir', '', '--stateDir: "" is empty.'],
   ])('%s=%j', async (name, value, message) => {

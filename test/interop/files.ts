@@ -6,6 +6,9 @@ import { useMountedBucket } from './mounted-bucket.js';
 import type { Bucket } from './sources.js';
 import type { StoreBucket } from './store-bucket.js';
 
+/** Who mounts owns everything, where no option says otherwise. */
+const OWNER = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
+
 /** Runs a shell command that must succeed without a word on standard error; answers its output. */
 type Shell = (command: string) => Promise<string>;
 
@@ -60,7 +63,7 @@ function declareWalking(shell: Shell, mounted: MountedBucket): void {
     const count = (text: string): number => text.trim().split('\n').length;
     expect(count(await shell('find $MNT -ls'))).toBe(count(await shell('find $PLAIN')));
     expect(await shell("find $MNT -printf '%M %U:%G\\n' | sort -u")).toBe(
-      '-r--r--r-- 0:0\ndr-xr-xr-x 0:0\n',
+      `-r--r--r-- ${OWNER}\ndr-xr-xr-x ${OWNER}\n`,
     );
     const sizes = (root: string): Promise<string> =>
       shell(`cd ${root}; find . -type f -printf '%n %s %p\\n' | sort`);

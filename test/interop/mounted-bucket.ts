@@ -5,6 +5,7 @@ import { afterAll, beforeAll } from 'vitest';
 
 import type { MountedLayoutfs } from '../support/mount.js';
 import { mountLayoutfs } from '../support/mount.js';
+import { run } from '../support/run.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import type { Bucket } from './sources.js';
 import type { StoreBucket } from './store-bucket.js';
@@ -38,6 +39,8 @@ export function useMountedBucket(bucket: Bucket, store: StoreBucket): MountedBuc
   });
   afterAll(async () => {
     await mount?.unmount();
+    // Copies are read-only too, which keeps an ordinary user from removing what is in them.
+    await run('chmod', ['-R', 'u+w', mounted.scratch]);
     await rm(mounted.scratch, { recursive: true, force: true });
   });
   return mounted;

@@ -30,7 +30,14 @@ export const READERS = {
   },
   umoci: {
     command: 'umoci',
-    args: (image, output) => ['unpack', '--image', image, output],
+    // Only root may give files away; for others umoci writes what they may write.
+    args: (image, output) => [
+      'unpack',
+      ...(process.getuid?.() === 0 ? [] : ['--rootless']),
+      '--image',
+      image,
+      output,
+    ],
     result: async (output) => {
       const tree = await describeTree(join(output, 'rootfs'), { times: true });
       return `${tree}\n${await readFile(join(output, 'config.json'), 'utf8')}`;

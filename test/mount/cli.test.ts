@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TEST_TRANSPORT } from './support/memory-mount.js';
+import { IS_ROOT, TEST_TRANSPORT } from './support/memory-mount.js';
 import type { MountStatus } from '../../src/daemon/status.js';
 import { type UnpackedState, unpackZotState } from '../fixtures/unpack.js';
 import { type Outcome, run } from '../support/run.js';
@@ -128,7 +130,19 @@ describe('a mount', () => {
     expect((await run('cat', [`${home}/log`])).stdout).toContain('The store was asked.');
   });
 
-  it('is made by mount -t layoutfs, as fstab has it', async () => {
+  it('shows files of an owner and with permissions as asked for', async () => {
+    const options = 'uid=1234,gid=567,umask=0137,allow_other';
+    expect(await layoutfs('mount', '-o', options, source, mountpoint)).toEqual(quiet);
+    // Nobody but root may enter a directory of theirs with these modes.
+    expect((await run('stat', ['-c', '%u %g %A', mountpoint])).stdout).toBe(
+      '1234 567 dr--r-----\n',
+    );
+    if (!IS_ROOT) return;
+    const shown = ['-c', '%u %g %A', join(mountpoint, 'a-b'), join(mountpoint, 'a-b/index.json')];
+    expect((await run('stat', shown)).stdout).toBe('1234 567 dr--r-----\n1234 567 -r--r-----\n');
+  });
+
+  it.runIf(IS_ROOT)('is made by mount -t layoutfs, as fstab has it', async () => {
     const helper = '/sbin/mount.layoutfs';
     await rm(helper, { force: true });
     await symlink(LAYOUTFS, helper);
@@ -217,7 +231,8 @@ describe('a mountpoint', () => {
 
   it('that is busy is left mounted, and detached with --lazy', async () => {
     await layoutfs('mount', source, mountpoint);
-    const reader = run('sleep', ['3'], { cwd: mountpoint });
+    const reader = spawn('sleep', ['60'], { cwd: mountpoint, stdio: 'ignore' });
+    await once(reader, 'spawn');
     const busy = await layoutfs('umount', mountpoint);
     expect(busy).toMatchObject({ code: 1 });
     expect(busy.stderr).toMatch(/^layoutfs: .* is busy: .*fuser -vm .*\n$/);
@@ -231,12 +246,12 @@ describe('a mountpoint', () => {
     // A second mount at the same place is another one.
     await layoutfs('mount', source, mountpoint);
     expect((await status()).state).toBe('ready');
-    await reader;
+    reader.kill();
     await expect.poll(async () => (await layoutfs('status')).stdout).not.toMatch(waiting);
   });
 });
 
-it('a mount of another user is not unmounted, but said whose it is', async () => {
+it.runIf(IS_ROOT)('a mount of another user is not unmounted, but said whose it is', async () => {
   await chmod(home, 0o755);
   await layoutfs('mount', '--allow-other', source, mountpoint);
   const asNobody = (...words: string[]) =>
@@ -382,7 +397,7 @@ describe('a mount that cannot be made says why, and leaves nothing behind', () =
     expect(outcome).toMatchObject({ code, stdout: '' });
   });
 
-  it('an unreadable mountpoint, for an ordinary user', async () => {
+  it.runIf(IS_ROOT)('an unreadable mountpoint, for an ordinary user', async () => {
     const closed = join(home, 'closed');
     await mkdir(closed, { mode: 0o700 });
     await chmod(home, 0o755);

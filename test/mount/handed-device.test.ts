@@ -37,7 +37,12 @@ beforeEach(async () => {
     await mkdir(join(home, name), { mode: 0o700 });
     await chown(join(home, name), NOBODY, NOBODY);
   }
-  environment = { PATH, XDG_RUNTIME_DIR: join(home, 'run'), HOME: home };
+  environment = {
+    LAYOUTFS_TRANSPORT: 'auto',
+    PATH,
+    XDG_RUNTIME_DIR: join(home, 'run'),
+    HOME: home,
+  };
 });
 afterEach(async () => {
   for (const child of started) child.kill('SIGKILL');

@@ -84,6 +84,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await mount.unmount();
   await bucket.remove();
+  // Copies of directories are read-only too.
+  await runOk('chmod', ['-R', 'u+w', scratch]);
   await runOk('rm', ['-rf', scratch]);
 });
 

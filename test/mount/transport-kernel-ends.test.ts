@@ -8,7 +8,7 @@ import { readMountTable, topMount } from '../../src/fuse/mount-table.js';
 import { localBucket } from '../support/local-bucket.js';
 import { run as runCommand, runOk } from '../support/run.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
-import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-mount.js';
+import { compileDaemon, disposeMounts, IS_ROOT, MemoryMount } from './support/memory-mount.js';
 import { Reader } from './support/reader.js';
 
 /**
@@ -55,8 +55,9 @@ const ends: readonly End[] = [
     await reader.close();
     await mount.waitForEnd();
   },
-  // By force, with a reader in the middle of a request.
+  // By force, with a reader in the middle of a request; only root can.
   async (mount) => {
+    if (!IS_ROOT) return mount.unmount();
     const before = (await reads(mount)) ?? 0;
     const reading = inTheMiddle(mount);
     await expect.poll(() => reads(mount)).toBe(before + 1);
@@ -157,7 +158,7 @@ test('a mount that is refused, time and again', async () => {
   await mount.report();
   const before = await threadsOf(mount.daemon.pid);
   for (let round = 0; round < 3; round += 1) {
-    await expect(mount.mount(kernel)).rejects.toThrow(/program "mount" is not installed/);
+    await expect(mount.mount(kernel)).rejects.toThrow(/program .* is not installed/);
   }
   expect(await threadsOf(mount.daemon.pid)).toBe(before);
   expect(await openDevices(mount)).toBe(0);

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-mount.js';
+import { compileDaemon, disposeMounts, IS_ROOT, MemoryMount } from './support/memory-mount.js';
 import { Reader } from './support/reader.js';
 
 /** Opens that the serving threads of the transport `kernel` answer by themselves. */
@@ -64,34 +64,41 @@ describe('a file that never changes and whose pages are right', () => {
     await endClean();
   }, 40_000);
 
-  test('is read through such an open, also after the kernel has dropped its pages', async () => {
-    mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
-    await openOften(10, mount.path('d/file'));
-    const reader = await Reader.open(mount.path('d/file'));
-    const before = await calls('read');
-    await forgetAll();
-    expect(await reader.read()).toBe('text');
-    expect(await calls('read')).toBeGreaterThan(before);
-    await reader.close();
-    await endClean();
-  });
+  test.runIf(IS_ROOT)(
+    'is read through such an open, also after the kernel has dropped its pages',
+    async () => {
+      mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
+      await openOften(10, mount.path('d/file'));
+      const reader = await Reader.open(mount.path('d/file'));
+      const before = await calls('read');
+      await forgetAll();
+      expect(await reader.read()).toBe('text');
+      expect(await calls('read')).toBeGreaterThan(before);
+      await reader.close();
+      await endClean();
+    },
+  );
 
-  test('stays open for who has it open, however long', async () => {
-    mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
-    await openOften(1, mount.path('d/file'));
-    const reader = await Reader.open(mount.path('d/file'));
-    await new Promise((resolve) => setTimeout(resolve, 8000));
-    await forgetAll();
-    expect(await reader.read()).toBe('text');
-    await run('umount', ['-l', mount.directory]);
-    await forgetAll();
-    expect(await reader.read()).toBe('text');
-    await reader.close();
-    await mount.waitForEnd();
-    expect((await mount.report()).owed).toEqual({ references: 0, handles: 0 });
-  }, 40_000);
+  test.runIf(IS_ROOT)(
+    'stays open for who has it open, however long',
+    async () => {
+      mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
+      await openOften(1, mount.path('d/file'));
+      const reader = await Reader.open(mount.path('d/file'));
+      await new Promise((resolve) => setTimeout(resolve, 8000));
+      await forgetAll();
+      expect(await reader.read()).toBe('text');
+      await run('umount', ['-l', mount.directory]);
+      await forgetAll();
+      expect(await reader.read()).toBe('text');
+      await reader.close();
+      await mount.waitForEnd();
+      expect((await mount.report()).owed).toEqual({ references: 0, handles: 0 });
+    },
+    40_000,
+  );
 
-  test('is opened in the tree again after a read of it has failed', async () => {
+  test.runIf(IS_ROOT)('is opened in the tree again after a read of it has failed', async () => {
     mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
     await openOften(10, mount.path('d/file'));
     const before = await calls('open');
@@ -105,7 +112,7 @@ describe('a file that never changes and whose pages are right', () => {
     await endClean();
   });
 
-  test('is forgotten with the rest when the kernel forgets it', async () => {
+  test.runIf(IS_ROOT)('is forgotten with the rest when the kernel forgets it', async () => {
     mount = await MemoryMount.start({ '/d/file': forEver }, kernel);
     await openOften(10, mount.path('d/file'));
     const owed = async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,6 +16,9 @@ const run = promisify(execFile);
 const REPOSITORY = new URL('../../..', import.meta.url).pathname;
 export const COMPILED = join(REPOSITORY, 'node_modules/.cache/layoutfs-test');
 
+/** Some tests prepare what only root can: other mounts, other users, a kernel that forgets. */
+export const IS_ROOT = process.getuid?.() === 0;
+
 /**
  * The transport that the tests run over: LAYOUTFS_TRANSPORT, as for the daemon itself, or the default.
  * What they expect is the same but where they say otherwise.
@@ -27,6 +31,9 @@ export const TEST_TRANSPORT: 'kernel' | 'libfuse' =
  * to nobody. Within node_modules, so that the compiled files find the packages.
  */
 export async function compileDaemon(): Promise<void> {
+  // For the project mount-user, scripts/test has compiled it: here nothing may be written.
+  if (!IS_ROOT && (await access(COMPILED, constants.W_OK).catch(() => 'closed')) === 'closed')
+    return;
   await run('npx', ['tsc', '-p', join(REPOSITORY, 'test/mount/support/tsconfig.json')], {
     cwd: REPOSITORY,
   });
