@@ -33,10 +33,7 @@ export function renderPlan(plan: Plan, facts: PlanFacts): string {
       ? [['empty', count(totals.placeholders, 'placeholder', 'placeholders')] as [string, string]]
       : []),
     ['delete', `${deletions(plan)}, ${formatByteSize(totals.freedBytes)}`],
-    [
-      'leave',
-      `${count(totals.idle, 'blob', 'blobs')} that ${totals.idle === 1 ? 'is' : 'are'} in place`,
-    ],
+    ...(totals.idle === 0 ? [] : [['leave', inPlace(totals.idle)] as [string, string]]),
     ['verify', verification(plan)],
     [
       'requests',
@@ -62,7 +59,7 @@ export function renderPlan(plan: Plan, facts: PlanFacts): string {
   const sections: ReportSection[] = [
     ...blockers.map((title): ReportSection => bare('bad', title)),
     ...warnings.map((title): ReportSection => bare('warn', title)),
-    ...skippedSection(totals.skipped, 'will be left as they are'),
+    ...skippedSection(totals.skipped, ['will be left as it is', 'will be left as they are']),
   ];
   const told = sections.length === 0 ? '' : `\n${renderSections(sections, OPTIONS)}`;
   const next = acts || nothing || blockers.length > 0 ? '' : `\nTo do it: ${facts.command}\n`;
@@ -73,13 +70,13 @@ export function renderPlan(plan: Plan, facts: PlanFacts): string {
 export function renderReport(report: Report, prices: Prices): string {
   const { settled, skipped, kept, refused, finished, run, requests } = report;
   const sections: ReportSection[] = [
-    ...skippedSection(skipped, 'were left as they are'),
+    ...skippedSection(skipped, ['was left as it is', 'were left as they are']),
     ...(kept.length === 0
       ? []
       : [
           {
             state: 'warn' as const,
-            title: `${count(kept.length, 'object was', 'objects were')} left, as their bytes are not those of their name`,
+            title: `${count(kept.length, 'object was', 'objects were')} left, with other bytes than the name says`,
             entries: kept.map(({ key }) => [key]),
           },
         ]),
@@ -112,16 +109,22 @@ const bare = (state: ReportSection['state'], sentence: string): ReportSection =>
   entries: [],
 });
 
-function skippedSection(skipped: readonly Skipped[], what: string): ReportSection[] {
+function skippedSection(
+  skipped: readonly Skipped[],
+  [one, several]: readonly [string, string],
+): ReportSection[] {
   if (skipped.length === 0) return [];
   return [
     {
       state: 'warn',
-      title: `${count(skipped.length, 'blob', 'blobs')} ${what}`,
+      title: count(skipped.length, `blob ${one}`, `blobs ${several}`),
       entries: skipped.map(({ digest, reason }) => [digest, `  ${reason}`]),
     },
   ];
 }
+
+const inPlace = (idle: number): string =>
+  `${count(idle, 'blob', 'blobs')} that ${idle === 1 ? 'needs' : 'need'} nothing`;
 
 function deletions({ totals }: Plan): string {
   const { deletedContent, deletedPlaceholders } = totals;

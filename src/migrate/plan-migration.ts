@@ -87,8 +87,8 @@ export async function readReferences(
     }
     if (unread.length > 0) {
       warnings.push(
-        `${unread.length} manifests of ${name} have no readable bytes (${unread[0] ?? ''}…): what ` +
-          'only they refer to stays where it is.',
+        `Manifests of ${name} have no readable bytes (${unread.length}, the first is ` +
+          `${unread[0] ?? ''}): what only they refer to stays where it is.`,
       );
     }
   });
@@ -163,7 +163,7 @@ export async function makePlan(
     keys: survey.keys,
     repositories: survey.repositories.length,
     bytes: survey.bytes,
-    blobs: survey.blobs.digests.size,
+    blobs: totals.digests + totals.idle + totals.skipped.length,
     totals,
     requests: requestsToAct(totals, survey, {
       segmentsWritten: 0,

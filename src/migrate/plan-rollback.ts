@@ -90,8 +90,8 @@ export async function planRollback(session: Session, run: RunListing): Promise<P
   );
   if (gone > 0) {
     warnings.push(
-      `${gone} blobs were deleted from the registry since the run, and nothing refers to them: they ` +
-        'do not come back.',
+      `Blobs that were deleted from the registry since the run, and to which nothing refers, do not ` +
+        `come back (${gone}).`,
     );
   }
   return { plan, run, moves: () => movesToFormer(options) };

@@ -166,7 +166,7 @@ describe('on a real S3 server', () => {
     client.destroy();
     const before = await stateOf(store);
     await expect(runMigration(store)).rejects.toThrow(
-      /1 multipart uploads are under way: team\/alpha\/.uploads\/5f1b/,
+      /Multipart uploads are under way \(1\): team\/alpha\/.uploads\/5f1b/,
     );
     expect(await stateOf(store)).toEqual(before);
     expect(await ownKeys(store)).toEqual([]);

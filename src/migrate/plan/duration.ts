@@ -7,9 +7,9 @@ export const ASSUMED = {
   /** Of one page of a listing, ms. */
   listMs: 200,
   /** At which a server copies one object, bytes per second. */
-  copyRate: 100e6,
+  copyRate: 100 * 1024 ** 2,
   /** At which this host reads altogether, bytes per second. */
-  readRate: 100e6,
+  readRate: 100 * 1024 ** 2,
 } as const;
 
 /**

@@ -35,14 +35,14 @@ export function describeLife({ uploads, multipart, changed }: SignsOfLife): stri
     const newest = Math.max(...uploads.map(({ lastModified }) => lastModified ?? 0));
     const since = newest > 0 ? `, the newest of ${new Date(newest).toISOString()}` : '';
     told.push(
-      `${uploads.length} objects of uploads or syncs are stored${since}: ` +
+      `Objects of uploads or syncs are stored (${uploads.length}${since}): ` +
         `${some(uploads.map(({ key }) => key))}. If the registry is stopped and they were left by a ` +
         'crash, delete them or use --ignore-uploads.',
     );
   }
   if (multipart.length > 0) {
     told.push(
-      `${multipart.length} multipart uploads are under way: ${some(multipart.map(({ key }) => key))}. ` +
+      `Multipart uploads are under way (${multipart.length}): ${some(multipart.map(({ key }) => key))}. ` +
         'If the registry is stopped and they were left by a crash, abort them or use --ignore-uploads.',
     );
   }
