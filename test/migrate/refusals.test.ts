@@ -110,7 +110,9 @@ describe('nothing is moved', () => {
 
   test('to another layout while a run is unfinished, or is being taken back', async () => {
     const made = await bucket();
-    const whole = new CrashingStore(made.clone().store);
+    const other = made.clone();
+    buckets.push(other);
+    const whole = new CrashingStore(other.store);
     await runMigration(whole.store);
     const at = whole.asked.findIndex(({ verb }) => verb === 'deleteMany') + 1;
     const killed = new CrashingStore(made.store, { at, done: true });
