@@ -105,7 +105,7 @@ export async function makeDataset(directory) {
     repository('big', big);
     const manifest = repository('image', layers);
     objects.sort((a, b) => (a.key < b.key ? -1 : 1));
-    await writeFile(join(directory, 'objects.json'), JSON.stringify({ file, objects }));
+    await writeFile(join(directory, 'objects.json'), JSON.stringify({ file, objects, big }));
     return { file, objects, big, manifest: manifest.digest.slice('sha256:'.length) };
   } finally {
     await base.close();

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { startRadosgw } from './radosgw.mjs';
 
 /**
  * A store to measure with.
@@ -8,6 +9,7 @@ import { join } from 'node:path';
  * @property {string} name for tables
  * @property {string} url endpoint, without the bucket
  * @property {string} bucket
+ * @property {{ accessKey: string, secretKey: string }} [credentials] those that it wants
  * @property {() => Promise<Record<string, number>>} takeStats counters since the last time
  * @property {(faults: object) => Promise<void>} setFaults
  * @property {() => Promise<void>} stop
@@ -17,6 +19,7 @@ import { join } from 'node:path';
 export const PACES = {
   paced: { ttfb: 20, rate: 90, about: '20 ms to the first byte, 90 MB/s per connection' },
   unpaced: { ttfb: 0, rate: 0, about: 'no delay' },
+  radosgw: { about: "Ceph's object gateway on this host; less data" },
 };
 
 /**
@@ -25,6 +28,7 @@ export const PACES = {
  * @returns {Promise<Origin>}
  */
 export async function startOrigin(directory, pace) {
+  if (pace === 'radosgw') return startRadosgw(directory);
   const bucket = 'bench';
   const { ttfb, rate } = PACES[pace];
   const script = join(import.meta.dirname, 'server.mjs');

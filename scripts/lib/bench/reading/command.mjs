@@ -36,10 +36,10 @@ export const COMPARISON_OPTIONS = {
 };
 
 export const COMPARISON_USAGE = `Of comparisons, which want root:
-  --pace PACE   ${Object.entries(PACES)
-    .map(([name, { about }]) => `${name} (${about})`)
-    .join(' or ')};
-                may be repeated (default: paced)
+  --pace PACE   how the store behaves; may be repeated (default: paced):
+${Object.entries(PACES)
+  .map(([name, { about }]) => `                ${name}: ${about}`)
+  .join('\n')}
   --phase NAME  only this of ${PHASES.join(', ')}; may be repeated
   --program P   only this program; may be repeated
   --svg FILE    draw the first pace

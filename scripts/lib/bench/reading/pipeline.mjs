@@ -10,7 +10,7 @@ const [, , source, stateDir, cacheDir, repository, encoded] = process.argv;
 const READ = 2 ** 20;
 const AHEAD = 2;
 
-const written = { cacheDir: { value: cacheDir, where: '--cache-dir' } };
+const written = { cacheDir: { value: cacheDir, origin: '--cache-dir' } };
 const options = await resolveOptions(written, process.env);
 const log = silentLog;
 const { tree, close } = await wire(

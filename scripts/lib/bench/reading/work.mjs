@@ -67,9 +67,10 @@ export async function copyImage(layout, target) {
 }
 
 /** MB/s of a blob of `big` without FUSE, see `pipeline.mjs`. */
-export async function runPipeline(source, { home, cache }, encoded) {
+export async function runPipeline({ url, bucket, credentials }, { home, cache }, encoded) {
   const script = join(import.meta.dirname, 'pipeline.mjs');
-  const { accessKey, secretKey } = CREDENTIALS;
+  const source = `s3://${bucket}?endpoint=${url}&region=us-east-1`;
+  const { accessKey, secretKey } = credentials ?? CREDENTIALS;
   const env = { ...process.env, AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };
   await mkdir(cache, { mode: 0o700, recursive: true });
   const args = [script, source, join(home, 'state'), cache, 'big', encoded];
