@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, type TestContext } from 'vitest';
 
+import { makePlainDirectory, NO_PLAIN_DIRECTORY } from '../support/plain-directory.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { compileDaemon, disposeMounts, MemoryMount } from './support/memory-mount.js';
 import { Reader } from './support/reader.js';
@@ -19,6 +20,8 @@ const SERVED = 'served by the daemon';
 const BACKED = 'read by the kernel  ';
 
 let directory: string;
+/** One whose files the kernel takes, if there is any. */
+let plain: string | undefined;
 let mount: MemoryMount;
 const cat = async (path: string): Promise<string> => (await run('cat', [path])).stdout;
 const file = (backing?: string) => ({
@@ -26,7 +29,11 @@ const file = (backing?: string) => ({
   timeout: Infinity,
   ...(backing !== undefined && { backing }),
 });
-const backing = () => join(directory, 'backing');
+/** The file that the kernel reads. */
+const backing = ({ skip }: TestContext): string => {
+  if (plain === undefined) return skip(NO_PLAIN_DIRECTORY);
+  return join(plain, 'backing');
+};
 const reads = async () => (await mount.report()).calls['read'] ?? 0;
 const endClean = async () => {
   await mount.unmount();
@@ -39,15 +46,18 @@ const endClean = async () => {
 beforeAll(compileDaemon);
 beforeEach(async () => {
   directory = await makeTemporaryDirectory('layoutfs-backing');
-  await writeFile(backing(), BACKED);
+  plain = await makePlainDirectory('layoutfs-backing');
+  if (plain !== undefined) await writeFile(join(plain, 'backing'), BACKED);
 });
 afterEach(async () => {
   await disposeMounts();
+  if (plain !== undefined) await rm(plain, { recursive: true, force: true });
   await rm(directory, { recursive: true, force: true });
 });
 
-test('are read without a request, also by mmap, past the pages, and by many at once', async () => {
-  mount = await MemoryMount.start({ '/d/file': file(backing()) }, kernel);
+test('are read without a request, also by mmap, past the pages, and by many at once', async (context) => {
+  const source = backing(context);
+  mount = await MemoryMount.start({ '/d/file': file(source) }, kernel);
   const path = mount.path('d/file');
   expect(await cat(path)).toBe(BACKED);
   const reader = await Reader.open(path);
@@ -63,13 +73,14 @@ test('are read without a request, also by mmap, past the pages, and by many at o
   await endClean();
 });
 
-test('are not mixed with opens that the daemon serves', async () => {
+test('are not mixed with opens that the daemon serves', async (context) => {
+  const source = backing(context);
   mount = await MemoryMount.start({ '/d/file': file() }, kernel);
   const path = mount.path('d/file');
   const served = await Reader.open(path);
   expect(await served.read()).toBe(SERVED);
   // The blob has become complete in the cache meanwhile.
-  await mount.alter('/d/file', file(backing()));
+  await mount.alter('/d/file', file(source));
   expect(await cat(path)).toBe(SERVED);
   await served.close();
   const handles = async () => (await mount.report()).owed.handles;
@@ -86,12 +97,13 @@ test('are not mixed with opens that the daemon serves', async () => {
   await endClean();
 }, 60_000);
 
-test('a file that is opened all the time is read by the kernel once it can be', async () => {
-  mount = await MemoryMount.start({ '/d/file': file(), '/d/other': file(backing()) }, kernel);
+test('a file that is opened all the time is read by the kernel once it can be', async (context) => {
+  const source = backing(context);
+  mount = await MemoryMount.start({ '/d/file': file(), '/d/other': file(source) }, kernel);
   const path = mount.path('d/file');
   expect(await cat(path)).toBe(SERVED);
   expect(await cat(mount.path('d/other'))).toBe(BACKED);
-  await mount.alter('/d/file', file(backing()));
+  await mount.alter('/d/file', file(source));
   await expect.poll(() => cat(path), { timeout: 30_000, interval: 100 }).toBe(BACKED);
   await endClean();
 }, 60_000);
@@ -105,8 +117,30 @@ test('what the kernel does not take, the daemon serves', async () => {
   await endClean();
 });
 
-test('what is open goes on after the daemon has died', async () => {
-  mount = await MemoryMount.start({ '/d/file': file(backing()) }, kernel);
+test('what lies on a stacked file system, the daemon serves', async () => {
+  const stack = join(directory, 'stack');
+  await mkdir(stack);
+  // Its layers on a file system of their own: one overlay cannot always lie on another.
+  await run('mount', ['-t', 'tmpfs', 'layoutfs-test', stack]);
+  try {
+    const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) =>
+      join(stack, name),
+    ) as [string, string, string, string];
+    for (const layer of [lower, upper, work, merged]) await mkdir(layer);
+    const layers = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    await run('mount', ['-t', 'overlay', '-o', layers, 'layoutfs-test', merged]);
+    await writeFile(join(merged, 'file'), BACKED);
+    mount = await MemoryMount.start({ '/d/file': file(join(merged, 'file')) }, kernel);
+    expect(await cat(mount.path('d/file'))).toBe(SERVED);
+    await endClean();
+  } finally {
+    await run('umount', ['-R', '-l', stack]);
+  }
+});
+
+test('what is open goes on after the daemon has died', async (context) => {
+  const source = backing(context);
+  mount = await MemoryMount.start({ '/d/file': file(source) }, kernel);
   const reader = await Reader.open(mount.path('d/file'));
   await mount.kill();
   expect(await reader.read()).toBe(BACKED);
