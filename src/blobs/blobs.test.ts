@@ -333,3 +333,56 @@ describe('promise 1: nobody reads wrong bytes from start to end', () => {
     await expect(opened).rejects.toMatchObject({ code: 'unsupported' });
   });
 });
+
+describe('--verify', () => {
+  async function opened(verify: 'full' | 'off', memoryBytes = 64 * 1024 * 1024) {
+    const shared = { log: silentLog, counters, refreshMs: 50 };
+    const registry = await openRegistry({ ...shared, store, prefix: '', stateDir: directory });
+    return new Blobs({ ...shared, registry, memoryBytes, deadlineMs: 5000, verify });
+  }
+
+  it.each([64 * 1024 * 1024, 8 * BLOCK_SIZE])(
+    'full gives out no byte of a bad blob, with %i bytes of memory',
+    async (memoryBytes) => {
+      blobs = await opened('full', memoryBytes);
+      const bytes = randomBytes(3 * 1024 * 1024);
+      const { digest, size } = await putShared(bytes);
+      const name = { repository: 'r', digest, size };
+      store.tamper = flipBit(size - 1);
+      const bad = await blobs.open(name);
+      await expect(bad.read(0, 1)).rejects.toMatchObject({ code: 'mismatch' });
+      bad.close();
+      store.tamper = (_key, chunk) => chunk;
+      const good = await blobs.open(name);
+      expect(Buffer.from(await good.read(5, 10))).toEqual(bytes.subarray(5, 15));
+      expect(counters.get('blobs.verified')).toBe(1);
+      expect(good.close()).toBe(true);
+    },
+  );
+
+  it('full ends what it does for a reader who has gone', async () => {
+    blobs = await opened('full');
+    const { digest, size } = await putShared(randomBytes(64 * 1024 * 1024));
+    store.forget();
+    const blob = await blobs.open({ repository: 'r', digest, size });
+    const reading = blob.read(0, 1);
+    blob.close();
+    await expect(reading).rejects.toMatchObject({ code: 'unavailable' });
+    const asked = bytesAsked();
+    await sleep(100);
+    expect(bytesAsked()).toBe(asked);
+    expect(asked).toBeLessThan(size / 2);
+  });
+
+  it('off withholds nothing, vouches for nothing, and verifies documents all the same', async () => {
+    blobs = await opened('off');
+    const { digest, size } = await putShared(randomBytes(1000));
+    const name = { repository: 'r', digest, size };
+    store.tamper = flipBit(500);
+    const blob = await blobs.open(name);
+    expect(await blob.read(0, size)).toHaveLength(size);
+    expect(blob.close()).toBe(false);
+    expect(counters.get('blobs.mismatch')).toBe(0);
+    await expect(blobs.readAll(name)).rejects.toMatchObject({ code: 'mismatch' });
+  });
+});

@@ -7,7 +7,13 @@ import { isEmptyDigest } from '../oci/empty.js';
 import { isHashSupported } from '../oci/hash.js';
 import type { Registry } from '../registry/registry.js';
 import { Absences } from './absences.js';
-import { BlobContent, contentId, type ContentMeans, type ContentObserver } from './content.js';
+import {
+  BlobContent,
+  contentId,
+  type ContentMeans,
+  type ContentObserver,
+  type VerifyMode,
+} from './content.js';
 import { withinDeadline } from './deadline.js';
 import type { DiskCache } from './disk-cache.js';
 import { BlobError, isBlobError } from './errors.js';
@@ -30,6 +36,8 @@ export interface BlobsOptions {
   readonly refreshMs: number;
   /** Longest wait of one open or read, in ms. */
   readonly deadlineMs: number;
+  /** When bytes are compared with their digest; default `stream`. */
+  readonly verify?: VerifyMode;
   /** Blobs on the local disk; without it nothing outlives the process. */
   readonly disk?: DiskCache | undefined;
   readonly log: Log;
@@ -72,6 +80,7 @@ export class Blobs implements ContentObserver {
       readAhead,
       hashing: new Hashing(memory.arena, options.log),
       transfers: new Transfers(this.#finder, options.deadlineMs),
+      verify: options.verify ?? 'stream',
       ...(options.disk && { disk: options.disk }),
     };
     this.#verified = new LRUCache({
@@ -93,7 +102,10 @@ export class Blobs implements ContentObserver {
    * are awaited, so that absence is known now and not at the first read.
    * @throws BlobError
    */
-  async open(name: BlobName, options: { foreign?: boolean } = {}): Promise<OpenBlob> {
+  async open(
+    name: BlobName,
+    options: { foreign?: boolean; verify?: VerifyMode } = {},
+  ): Promise<OpenBlob> {
     this.#counters.increment('blobs.open');
     this.#assertReadable(name);
     const content = this.#content(name);
@@ -108,7 +120,7 @@ export class Blobs implements ContentObserver {
       throw error;
     }
     // It may have been forgotten meanwhile, but nobody else may make another one now.
-    return this.#opened(this.#content(name), name.repository);
+    return this.#opened(this.#content(name), name.repository, options.verify ?? this.#means.verify);
   }
 
   /**
@@ -116,7 +128,7 @@ export class Blobs implements ContentObserver {
    * @throws BlobError
    */
   async readAll(name: BlobName): Promise<Uint8Array> {
-    const blob = await this.open(name);
+    const blob = await this.open(name, { verify: 'stream' });
     try {
       return Buffer.copyBytesFrom(await blob.read(0, name.size));
     } finally {
@@ -254,10 +266,11 @@ export class Blobs implements ContentObserver {
     return content;
   }
 
-  #opened(content: BlobContent, repository: string): OpenBlob {
+  #opened(content: BlobContent, repository: string, verify: VerifyMode): OpenBlob {
     this.#verified.delete(content.id);
     return new OpenBlob(content, repository, {
       deadlineMs: this.#deadlineMs,
+      verify,
       streamEnded: (stream) => this.#means.readAhead.end(stream),
       closed: () => this.#closed(content),
     });

@@ -21,12 +21,17 @@ const HASH_STEP = 1024 * 1024;
 /** Attempts at a block of a verified blob whose bytes differ from those verified before. */
 const RECHECKS = 2;
 
+/** When bytes are compared with the digest: see the option `verify`. */
+export type VerifyMode = 'stream' | 'full' | 'off';
+
 /** What all contents share. */
 export interface ContentMeans {
   readonly memory: Memory;
   readonly hashing: Hashing;
   readonly transfers: Transfers;
   readonly readAhead: ReadAhead;
+  /** How blobs are mostly read. */
+  readonly verify: VerifyMode;
   /** The cache on the local disk, where there is one. */
   readonly disk?: DiskCache;
 }
@@ -50,6 +55,7 @@ export interface Reading {
   readonly repository: string;
   readonly generation: number;
   readonly stream: Stream;
+  readonly verify: VerifyMode;
 }
 
 /**
@@ -169,27 +175,42 @@ export class BlobContent implements ExtentOwner, AheadContent {
 
   /**
    * The bytes of `[start, end)`, 0 ≤ start < end ≤ size, withheld until the hash of all is known
-   * when they would complete the delivery. They lie in memory that is used again from the event
-   * loop's next turn on.
+   * when they would complete the delivery; with `full` always, with `off` never. They lie in memory
+   * that is used again from the event loop's next turn on.
    * @throws BlobError
    */
   async deliver(reading: Reading, start: number, end: number): Promise<Uint8Array> {
     for (;;) {
       this.assertGood(reading.generation);
       const verification = this.#verification;
-      const bytes = await this.#gather(reading, start, end);
+      const isFirst = reading.verify === 'full' && !verification.verified;
+      const bytes = isFirst ? undefined : await this.#gather(reading, start, end);
       this.assertGood(reading.generation);
-      // Another reader found wrong bytes before anything was delivered: begin with fresh ones.
-      if (!bytes || verification !== this.#verification) continue;
-      verification.feed(false);
-      if (verification.verified || !verification.wouldComplete(start, end)) {
-        verification.deliver(start, end);
-        return bytes;
-      }
+      if (bytes) {
+        // Another reader found wrong bytes before anything was delivered: begin with fresh ones.
+        if (verification !== this.#verification) continue;
+        if (reading.verify !== 'off') verification.feed(false);
+        if (this.#mayGo(verification, reading, start, end)) {
+          verification.deliver(start, end);
+          return bytes;
+        }
+      } else if (!isFirst) continue;
       // Nothing is held in the meantime: what verification needs could be what others hold.
       const right = await this.verify(reading.repository);
       if (right === false && verification === this.#verification) this.#reject(reading.repository);
+      this.#assertOpen();
     }
+  }
+
+  /** @throws BlobError when nobody waits for bytes any more: a reader may leave before its answer */
+  #assertOpen(): void {
+    if (this.isOpen) return;
+    throw new BlobError('unavailable', `${this.digest} was closed while it was read.`);
+  }
+
+  /** Bytes that were hashed so far: whether a long hash gets on. */
+  get hashed(): number {
+    return this.#verification.fed;
   }
 
   /** The whole blob if it is in memory in one piece and verified; a copy. */
@@ -236,12 +257,12 @@ export class BlobContent implements ExtentOwner, AheadContent {
   }
 
   arrived(): void {
-    this.#verification.feed(false);
+    if (this.#means.verify !== 'off') this.#verification.feed(false);
   }
 
   evicted(extent: Extent): void {
     if (!this.extents.has(extent)) return;
-    this.#verification.evicted(extent);
+    if (this.#means.verify !== 'off') this.#verification.evicted(extent);
     this.extents.delete(extent);
     if (this.extents.isEmpty) this.#observer.emptied(this);
   }
@@ -258,10 +279,16 @@ export class BlobContent implements ExtentOwner, AheadContent {
     return this.#verifying;
   }
 
+  #mayGo(verification: Verification, reading: Reading, start: number, end: number): boolean {
+    if (reading.verify === 'off' || verification.verified) return true;
+    return !verification.wouldComplete(start, end);
+  }
+
   async #verify(repository: string): Promise<boolean | undefined> {
     const verification = this.#verification;
     const stream = new Stream(verification.fed, performance.now());
-    const reading = { repository, generation: this.#generation, stream };
+    const generation = this.#generation;
+    const reading = { repository, generation, stream, verify: 'stream' as const };
     try {
       for (;;) {
         verification.feed(true);
@@ -458,7 +485,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
     this.extents.cut(extent);
     if (!extent.isFromDisk && !extent.isGone) this.#disk?.arrived(extent);
     extent.filled(error);
-    this.#verification.feed(false);
+    this.arrived();
     this.#means.readAhead.fetched(extent);
   }
 

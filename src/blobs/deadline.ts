@@ -1,4 +1,4 @@
-import { BlobError } from './errors.js';
+import { BlobError, isBlobError } from './errors.js';
 
 /**
  * Wait for `work` at most `ms` milliseconds. The work itself goes on: others may be waiting for it,
@@ -16,5 +16,27 @@ export async function withinDeadline<T>(work: Promise<T>, ms: number, what: stri
     return await Promise.race([work, expired]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Wait for `work` as long as `position` moves at least once in `ms` milliseconds.
+ * @throws BlobError `unavailable` when it does not
+ */
+export async function whileItGetsOn<T>(
+  work: Promise<T>,
+  ms: number,
+  what: string,
+  position: () => number,
+): Promise<T> {
+  let before = position();
+  for (;;) {
+    try {
+      return await withinDeadline(work, ms, what);
+    } catch (error) {
+      const now = position();
+      if (!isBlobError(error, 'unavailable') || now === before) throw error;
+      before = now;
+    }
   }
 }

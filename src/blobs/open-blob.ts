@@ -1,11 +1,12 @@
-import type { BlobContent } from './content.js';
-import { withinDeadline } from './deadline.js';
+import type { BlobContent, VerifyMode } from './content.js';
+import { whileItGetsOn, withinDeadline } from './deadline.js';
 import type { Stream } from './stream.js';
 import { Streams } from './stream.js';
 
 export interface OpenBlobOptions {
   /** Longest wait of one read, in ms. */
   readonly deadlineMs: number;
+  readonly verify: VerifyMode;
   /** A reader that read on and on does so no longer. */
   readonly streamEnded: (stream: Stream) => void;
   readonly closed: () => void;
@@ -48,12 +49,10 @@ export class OpenBlob {
     const end = Math.min(offset + length, this.#content.size);
     if (offset >= end) return new Uint8Array();
     const stream = this.#streams.read(offset, end, performance.now());
-    const reading = { repository: this.#repository, generation: this.#generation, stream };
-    const bytes = await withinDeadline(
-      this.#content.deliver(reading, offset, end),
-      this.#options.deadlineMs,
-      `Reading ${this.#content.digest}`,
-    );
+    const { verify } = this.#options;
+    const reading = { repository: this.#repository, generation: this.#generation, stream, verify };
+    const delivery = this.#content.deliver(reading, offset, end);
+    const bytes = await this.#inTime(delivery);
     stream.delivered(bytes.byteLength, performance.now());
     return bytes;
   }
@@ -65,6 +64,14 @@ export class OpenBlob {
     this.#streams.end();
     const right = this.#content.closed(this.#generation);
     this.#options.closed();
-    return right;
+    return right && (this.wasVerified || this.#options.verify !== 'off');
+  }
+
+  /** Who waits for a whole blob to be hashed may wait longer, as long as that gets on. */
+  #inTime(delivery: Promise<Uint8Array>): Promise<Uint8Array> {
+    const { deadlineMs, verify } = this.#options;
+    const what = `Reading ${this.#content.digest}`;
+    if (verify !== 'full') return withinDeadline(delivery, deadlineMs, what);
+    return whileItGetsOn(delivery, deadlineMs, what, () => this.#content.hashed);
   }
 }

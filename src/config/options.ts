@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultMemory } from './default-memory.js';
 import {
   byteSize,
   connectionCount,
@@ -104,12 +105,24 @@ export const optionsSchema = z.object({
     description:
       'How old an `index.json` or a directory may be before it is compared with the store again.',
   }),
-  memory: field(memorySize.default(64 * 1024 ** 2), {
+  memory: field(memorySize.default(defaultMemory), {
     scope: 'source',
     value: 'size',
-    default: '64MiB',
+    default: "an eighth of the machine's or the control group's, from 16MiB to 256MiB",
     description: 'Memory for blobs and documents, whatever the number of readers; at least 8MiB.',
   }),
+  verify: field(
+    z
+      .enum(['stream', 'full', 'off'], 'no way to verify: use stream, full or off')
+      .default('stream'),
+    {
+      scope: 'mount',
+      value: 'how',
+      default: 'stream',
+      description:
+        'When blobs are compared with their digests: `stream` before the read that completes a blob, so that nobody reads a wrong one to its end; `full` before its first byte, so that partial reads are right too, and begin when the whole blob was fetched; `off` never, so that readers may get wrong bytes without an error, nothing becomes complete in the disk cache, and pages are not kept from one open to the next. Manifests are always verified.',
+    },
+  ),
   connections: field(connectionCount.default(64), {
     scope: 'source',
     value: 'number',

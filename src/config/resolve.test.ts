@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultMemory } from './default-memory.js';
 import { resolveOptions, type WrittenOptions } from './resolve.js';
 
 let directory: string;
@@ -30,7 +31,8 @@ describe('precedence', () => {
       include: [],
       exclude: [],
       refresh: 5000,
-      memory: 67_108_864,
+      memory: defaultMemory(),
+      verify: 'stream',
       connections: 64,
       requestTimeout: 10_000,
       readTimeout: 30_000,

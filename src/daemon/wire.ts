@@ -6,6 +6,10 @@ import { RepositoryFilter } from '../config/repository-filter.js';
 import { Tree } from '../tree/tree.js';
 import { openSource, type OpenedSource, type SourceRequest } from './open-source.js';
 
+/** What `--verify off` gives up. */
+const UNVERIFIED =
+  'Blobs are not verified (--verify off): readers may get wrong bytes without an error, from a store that is damaged or tampered with.';
+
 /** A source as a file system, not mounted yet. */
 export interface WiredSource extends OpenedSource {
   readonly blobs: Blobs;
@@ -62,7 +66,12 @@ export function wireOpened(
     counters,
   };
   // Parts of blobs are what readers wait for; documents are small and read again and again.
-  const blobs = new Blobs({ ...shared, disk, memoryBytes: Math.floor(options.memory * 0.75) });
+  const blobs = new Blobs({
+    ...shared,
+    disk,
+    verify: options.verify,
+    memoryBytes: Math.floor(options.memory * 0.75),
+  });
   const catalog = new Catalog({
     ...shared,
     blobs,
@@ -75,5 +84,6 @@ export function wireOpened(
     await disk?.close();
     await opened.close();
   };
-  return { ...opened, blobs, catalog, tree, close, ...(disk && { disk }) };
+  const warnings = [...opened.warnings, ...(options.verify === 'off' ? [UNVERIFIED] : [])];
+  return { ...opened, warnings, blobs, catalog, tree, close, ...(disk && { disk }) };
 }
