@@ -19,12 +19,13 @@ export function doctorCommand(context: CommandContext): Command {
       const { json } = command.opts<{ json?: boolean }>();
       context.exit(await doctor(context, source, options, { json: json === true }));
     });
-  return addOptions(command, ['source', 'every']);
+  return addOptions(command, ['source', 'cache', 'every']);
 }
 
 const EXAMPLES = `
 Examples:
   layoutfs doctor
+  layoutfs doctor --cache-dir /var/cache/layoutfs
   layoutfs doctor 's3://registry/zot?endpoint=https://s3.example.com'
   layoutfs doctor --json --zot-config /etc/zot/config.json
 `;

@@ -2,17 +2,26 @@ import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { currentUser } from '../config/directories.js';
 import { controlSocketPath } from '../daemon/control-directory.js';
-import { koffiProblem, probeKernel, probeLibfuse } from '../fuse/open-transport.js';
+import {
+  koffiProblem,
+  passthroughProblem,
+  probeKernel,
+  probeLibfuse,
+} from '../fuse/open-transport.js';
 import { fail, type Finding, ok, warn } from './finding.js';
 
 /** The oldest Node that we support, as in package.json. */
 const OLDEST_NODE = [20, 19] as const;
 
-/** Whether this host and this user can mount. */
-export async function examineHost(stateDir: string): Promise<Finding[]> {
+/**
+ * Whether this host and this user can mount.
+ * @param cacheDir where a cache on the disk is meant to be
+ */
+export async function examineHost(stateDir: string, cacheDir?: string): Promise<Finding[]> {
   return [
     examineNode(process.versions.node),
     ...(await examineTransports()),
+    ...(await examinePassthrough(cacheDir)),
     await examineState(stateDir),
     await examineControl(),
   ];
@@ -55,6 +64,20 @@ async function examineTransports(): Promise<Finding[]> {
 
 const KERNEL_USABLE = 'This process may mount and speak to the kernel itself; it is the default.';
 const LIBFUSE_USABLE = 'fuse-native, libfuse and /dev/fuse are usable.';
+
+/** Of no interest where the kernel transport cannot be used at all. */
+async function examinePassthrough(cacheDir: string | undefined): Promise<Finding[]> {
+  if (!(await probeKernel()).usable) return [];
+  const problem = await passthroughProblem(cacheDir);
+  if (problem !== undefined) {
+    return [warn('passthrough', `Cached blobs are read through the daemon. ${problem}`)];
+  }
+  const where =
+    cacheDir === undefined ? 'with --cache-dir on a plain file system' : `from ${cacheDir}`;
+  return [
+    ok('passthrough', `The kernel reads complete cached blobs without the daemon, ${where}.`),
+  ];
+}
 
 /** Whether the directory, or the one it would be made in, can be written. Makes nothing. */
 async function examineState(stateDir: string): Promise<Finding> {

@@ -22,8 +22,9 @@ export async function doctor(
   const stateDir = resolve(
     options.stateDir ?? defaultStateDir(terminal.environment, currentUser()),
   );
+  const cacheDir = options.cacheDir === undefined ? undefined : resolve(options.cacheDir);
   const sections: FindingSection[] = [
-    { title: 'This host', findings: await examineHost(stateDir) },
+    { title: 'This host', findings: await examineHost(stateDir, cacheDir) },
   ];
   const named = source ?? options.zotConfig;
   if (named !== undefined) {

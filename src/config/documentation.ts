@@ -4,7 +4,7 @@ import { type OptionName, type OptionScope, optionNames, optionNote } from './op
 const SCOPES: Readonly<Record<OptionScope, string>> = {
   every: 'Every command',
   source: '`mount`, `ls`, `check`, `repair`, `gc` and `doctor`',
-  cache: '`cache`',
+  cache: '`mount`, `cache` and `doctor`',
   mount: '`mount`',
 };
 

@@ -61,5 +61,6 @@ async function openLibfuse(): Promise<Transport> {
 }
 
 export type { TransportProbe } from './host-problems.js';
+export { passthroughProblem } from './kernel/passthrough-probe.js';
 export { koffiProblem, probeKernel } from './kernel/probe.js';
 export { probeLibfuse } from './libfuse/probe.js';

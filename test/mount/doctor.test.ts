@@ -67,16 +67,53 @@ it.each<[string, string, number, RegExp[]]>([
     [/^fail transport kernel: .*chmod 0666/, /^fail transport libfuse/, /^warn other users/],
   ],
 ])('%s', async (_, script, code, expected) => {
-  const doctor = [join(REPOSITORY, 'bin/layoutfs'), 'doctor', '--json'];
+  const { lines, code: found } = await examine(script, /transport|koffi|other/);
+  expect(lines).toEqual(expected.map((line) => expect.stringMatching(line) as string));
+  expect(found).toBe(code);
+});
+
+const daemonReads = /^warn passthrough: Cached blobs are read through the daemon\. /.source;
+const overlay = `mount -t tmpfs none /mnt; mkdir /mnt/lower /mnt/upper /mnt/work /mnt/merged;
+mount -t overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/merged;`;
+
+it.each<[string, string, string[], RegExp]>([
+  ['a kernel that does', 'exec "$@"', [], /^ok passthrough: The kernel reads .*--cache-dir/],
+  [
+    'a cache on a plain file system',
+    'mount -t tmpfs none /mnt; exec "$@"',
+    ['--cache-dir', '/mnt/not/made'],
+    /^ok passthrough: .* from \/mnt\/not\/made\.$/,
+  ],
+  [
+    'a cache on overlayfs',
+    `${overlay} exec "$@"`,
+    ['--cache-dir', '/mnt/merged/not/made'],
+    RegExp(`${daemonReads}The cache directory /mnt/merged/not/made is on overlayfs, .* volume`),
+  ],
+  ['a user', `${openDevice} ${asUser}`, [], RegExp(`${daemonReads}Only root`)],
+  [
+    'root of a user namespace',
+    `${openDevice} exec unshare --user --map-root-user -- "$@"`,
+    [],
+    RegExp(`${daemonReads}Root of a user namespace`),
+  ],
+  ['root without koffi', `${noKoffi} exec "$@"`, [], RegExp(`${daemonReads}.*npm install koffi`)],
+])('passthrough: %s', async (_, script, options, expected) => {
+  const { lines } = await examine(script, /passthrough/, ...options);
+  expect(lines).toEqual([expect.stringMatching(expected)]);
+});
+
+/** What the doctor finds of these checks, after a script has prepared the host. */
+async function examine(script: string, checks: RegExp, ...options: string[]) {
+  const doctor = [join(REPOSITORY, 'bin/layoutfs'), 'doctor', '--json', ...options];
   const words = ['--mount', '--propagation', 'slave', '--', 'sh', '-ec', script, 'sh', ...doctor];
   const environment = { LAYOUTFS_STATE_DIR: join(home, 'state'), XDG_RUNTIME_DIR: '', HOME: home };
-  const outcome = await run('unshare', words, { env: environment });
-  const { sections } = JSON.parse(outcome.stdout) as {
+  const { stdout, code } = await run('unshare', words, { env: environment });
+  const { sections } = JSON.parse(stdout) as {
     sections: { findings: { check: string; state: string; message: string }[] }[];
   };
   const lines = (sections[0]?.findings ?? [])
-    .filter(({ check }) => /transport|koffi|other/.test(check))
+    .filter(({ check }) => checks.test(check))
     .map(({ check, state, message }) => `${state} ${check}: ${message}`);
-  expect(lines).toEqual(expected.map((line) => expect.stringMatching(line) as string));
-  expect(outcome.code).toBe(code);
-});
+  return { lines, code };
+}

@@ -1,9 +1,8 @@
-import { mkdtemp, rmdir, statfs } from 'node:fs/promises';
+import { mkdtemp, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** `f_type` of statfs(2), of <linux/magic.h>: the kernel takes no backing file from these. */
-const STACKED: ReadonlySet<number> = new Set([0x794c7630, 0xf15f]);
+import { stackedFileSystem } from '../../src/fuse/kernel/passthrough-probe.js';
 
 /** Where to look for one that is not stacked; in a container the first often is. */
 const PLACES = [tmpdir(), '/dev/shm'];
@@ -20,7 +19,7 @@ export async function makePlainDirectory(prefix: string): Promise<string | undef
   for (const place of PLACES) {
     const made = await mkdtemp(join(place, `${prefix}-`)).catch(() => undefined);
     if (made === undefined) continue;
-    if (!STACKED.has((await statfs(made)).type)) return made;
+    if ((await stackedFileSystem(made)) === undefined) return made;
     await rmdir(made);
   }
   return undefined;
