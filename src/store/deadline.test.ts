@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withDeadline } from './deadline.js';
-import type { StoreError } from './errors.js';
+import { StoreError } from './errors.js';
 import type { GetResult, WritableObjectStore } from './object-store.js';
 
 const never = () => new Promise<never>(() => undefined);
@@ -76,9 +76,34 @@ describe('withDeadline', () => {
     await expect(body[Symbol.asyncIterator]().next()).rejects.toEqual(timeout);
     expect(cancelled).toBe(1);
     expect(signal?.aborted).toBe(true);
-    const another = await stalling.get('a');
-    await expect(another.readInto(new Uint8Array(2))).rejects.toEqual(timeout);
-    expect(cancelled).toBe(2);
+  });
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('cancelled'))],
+    ['fails, and says why', () => Promise.reject(new StoreError('Aborted', 'Cancelled.'))],
+  ])('cancels what stalls, and keeps its memory until the driver %s', async (_, end) => {
+    let settled = false;
+    let cancel: () => void = () => undefined;
+    const cancelled = new Promise<void>((resolve) => (cancel = resolve));
+    let letGo: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    const result: GetResult = {
+      info: { key: 'a', size: 2 },
+      offset: 0,
+      length: 2,
+      body: { [Symbol.asyncIterator]: () => ({ next: never }) },
+      readInto: () => held.then(end),
+      cancel,
+    };
+    const store = { ...deaf, get: () => Promise.resolve(result) };
+    const answer = await withDeadline(store, { requestMs: 20, idleMs: 20 }).get('a');
+    const reading = answer.readInto(new Uint8Array(2)).finally(() => (settled = true));
+    const failure = expect(reading).rejects.toEqual(timeout);
+    await cancelled;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(settled).toBe(false);
+    letGo();
+    await failure;
   });
 
   it('cancels an answer that comes too late', async () => {

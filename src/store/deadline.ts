@@ -25,7 +25,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * A store whose every request ends in bounded time: what takes longer is aborted and answers
- * `StoreError` `Timeout`, even when the driver does not react to the abort.
+ * `StoreError` `Timeout`, even when the driver does not react to the abort. Except `readInto`, which
+ * has the caller's memory: it is aborted in bounded time, and ends when the driver gives that back.
  */
 export function withDeadline(store: WritableObjectStore, deadline: Deadline): WritableObjectStore {
   const { requestMs, idleMs, writeMs = 10 * requestMs } = deadline;
@@ -126,26 +127,27 @@ interface StallGuard {
 
 /**
  * Run `transfer`, which calls its argument whenever bytes came; when none come for too long, cancel
- * it and reject, even when the driver does not react.
+ * it. Even then it is over only when the driver says so: until then it may write.
  */
-function untilStall(
+async function untilStall(
   guard: StallGuard,
   transfer: (progress: () => void) => Promise<void>,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const watchdog = new IdleWatchdog(guard.idleMs, () => {
-      reject(stall(guard));
-    });
-    const progress = () => {
-      watchdog.wait();
-    };
-    progress();
-    transfer(progress)
-      .finally(() => {
-        watchdog.stop();
-      })
-      .then(resolve, reject);
+  let stalled: StoreError | undefined;
+  const watchdog = new IdleWatchdog(guard.idleMs, () => {
+    stalled = stall(guard);
   });
+  const progress = () => {
+    watchdog.wait();
+  };
+  progress();
+  try {
+    await transfer(progress);
+  } catch (error) {
+    throw stalled ?? error;
+  } finally {
+    watchdog.stop();
+  }
 }
 
 /** The body, with one timer for all its chunks; the time its reader takes is not counted. */

@@ -64,10 +64,11 @@ export interface GetResult {
   readonly body: AsyncIterable<Uint8Array>;
   /**
    * Put the bytes of the body into `target` as they arrive; instead of `body`, and once.
-   * @param target at least `length` bytes, which stay the driver's until this settles
+   * @param target at least `length` bytes, which are the driver's until this settles, whatever
+   *   happens: it settles only when nothing can be written there any more. Most drivers do so as soon
+   *   as they are cancelled; where the operating system reads a file, it is when it has read it
    * @param arrived called whenever more bytes are in `target`, with how many there are in all
-   * @throws StoreError as `body` does; what has arrived by then is in `target`. After a `Timeout`
-   *   the operating system may still be writing: that memory must never be used for anything else
+   * @throws StoreError as `body` does; what has arrived by then is in `target`
    */
   readInto(target: Uint8Array, arrived?: (bytes: number) => void): Promise<void>;
   /** Stop the transfer; safe to call at any time, also after the end. */
