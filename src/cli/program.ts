@@ -14,6 +14,7 @@ import { statusCommand } from './status-command.js';
 import type { Terminal } from './terminal.js';
 import { umountCommand } from './umount-command.js';
 import { packageVersion } from './version.js';
+import { warmCommand } from './warm-command.js';
 
 /** What every command is given. */
 export interface CommandContext {
@@ -59,6 +60,7 @@ function buildProgram(context: CommandContext): Command {
     mountCommand,
     umountCommand,
     lsCommand,
+    warmCommand,
     checkCommand,
     repairCommand,
     gcCommand,

@@ -13,6 +13,7 @@ import {
 import { MAX_INDEX_BYTES, MAX_MANIFEST_BYTES } from '../oci/limits.js';
 import { isIndexType, isManifestType } from '../oci/media-types.js';
 import type { Registry } from '../registry/registry.js';
+import { isImageConfig } from './image-config.js';
 import { formatPlatform, type Platform, readPlatform } from './image-platform.js';
 
 /** One entry of a repository's `index.json`. */
@@ -119,14 +120,6 @@ function typeOf({ mediaType, artifactType }: Descriptor, manifest?: ParsedManife
   const [config] = manifest?.children ?? [];
   if (config === undefined || isImageConfig(config)) return 'image';
   return config.mediaType;
-}
-
-/** The two media types of configs that name a platform. */
-function isImageConfig({ mediaType }: Descriptor): boolean {
-  return (
-    mediaType === 'application/vnd.oci.image.config.v1+json' ||
-    mediaType === 'application/vnd.docker.container.image.v1+json'
-  );
 }
 
 /** Of an index, those of all its images, each once; `seen` ends cycles. */

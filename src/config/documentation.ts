@@ -3,8 +3,8 @@ import { type OptionName, type OptionScope, optionNames, optionNote } from './op
 
 const SCOPES: Readonly<Record<OptionScope, string>> = {
   every: 'Every command',
-  source: '`mount`, `ls`, `check`, `repair`, `gc` and `doctor`',
-  cache: '`mount`, `cache` and `doctor`',
+  source: '`mount`, `ls`, `warm`, `check`, `repair`, `gc` and `doctor`',
+  cache: '`mount`, `warm`, `cache` and `doctor`',
   mount: '`mount`',
 };
 

@@ -14,9 +14,9 @@ import {
 
 /** Which commands take an option. */
 export type OptionScope =
-  /** Every command that reads a source: `mount`, `ls`, `check`, `repair`, `gc`, `doctor`. */
+  /** Every command that reads a source: `mount`, `ls`, `warm`, `check`, `repair`, `gc`, `doctor`. */
   | 'source'
-  /** Commands that use the disk cache: `cache`. */
+  /** Commands that use the disk cache: `mount`, `warm`, `cache`, `doctor`. */
   | 'cache'
   /** Only `mount`. */
   | 'mount'
