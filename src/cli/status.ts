@@ -1,3 +1,4 @@
+import type { DiskCacheStatus } from '../blobs/disk/local-disk-cache.js';
 import { formatByteSize } from '../config/byte-size.js';
 import { currentUser } from '../config/directories.js';
 import { askMounts, type MountAnswer } from '../daemon/control-client.js';
@@ -84,6 +85,7 @@ export function renderStatus(one: MountStatus): string {
       'memory',
       `resident ${formatByteSize(one.memory.rssBytes)} (blob and document budget ${formatByteSize(one.memory.budgetBytes)})`,
     ],
+    ...(one.cache === undefined ? [] : [['cache', cacheFact(one.cache)] as const]),
     ['log', one.log],
   ];
   const { lastError } = one.store;
@@ -95,6 +97,12 @@ export function renderStatus(one: MountStatus): string {
   lines.push(...section('Requests of the kernel', columns(one.requests)));
   lines.push(...section('Counters', columns(one.counters)));
   return `${lines.join('\n')}\n`;
+}
+
+function cacheFact({ directory, bytes, maxBytes, trouble }: DiskCacheStatus): string {
+  const used = bytes === undefined ? 'not counted yet' : formatByteSize(bytes);
+  const writes = trouble === undefined ? '' : `, takes nothing more for now: ${trouble}`;
+  return `${directory}, ${used} of ${formatByteSize(maxBytes)}${writes}`;
 }
 
 /** Numbers that are not zero, one a line. */

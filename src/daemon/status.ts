@@ -1,4 +1,5 @@
 import type { MountedFileSystem } from '../fuse/transport.js';
+import type { DiskCacheStatus } from '../blobs/disk/local-disk-cache.js';
 import type { CounterName, Counters } from '../observe/counters.js';
 import type { MountJob } from './mount-daemon.js';
 import type { WiredSource } from './wire.js';
@@ -40,6 +41,8 @@ export interface MountStatus {
     /** The option `memory`: what blobs and documents may take of it. */
     readonly budgetBytes: number;
   };
+  /** The disk cache, where it has one. */
+  readonly cache?: DiskCacheStatus;
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
@@ -90,6 +93,7 @@ export function describeMount(parts: MountParts): () => MountStatus {
       tree: wired.tree.status(),
       requests: parts.mounted.requests(),
       memory: { rssBytes: rss, heapBytes: heapUsed, budgetBytes: job.options.memory },
+      ...(wired.disk && { cache: wired.disk.status() }),
       counters: parts.counters.snapshot(),
     };
   };
