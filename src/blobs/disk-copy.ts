@@ -72,6 +72,8 @@ export class DiskCopy {
   openPartial(): void {
     this.#opening = this.#disk.openPartial(this.#name).then((partial) => {
       this.#partial = partial;
+      // What came while a slow disk was making the file.
+      for (const extent of this.#extents) this.arrived(extent);
     });
   }
 
