@@ -100,7 +100,8 @@ describe('a mount', () => {
   it('stays in the foreground with -f, and ends with it', async () => {
     const foreground = run(LAYOUTFS, ['mount', '-f', source, mountpoint], { env: environment });
     await expect.poll(isMounted, { timeout: 20_000 }).toBe(true);
-    await expect.poll(async () => (await layoutfs('status', mountpoint)).code).toBe(0);
+    const asked = async () => (await layoutfs('status', mountpoint)).code;
+    await expect.poll(asked, { timeout: 30_000 }).toBe(0);
     expect((await layoutfs('umount', mountpoint)).code).toBe(0);
     const { code, stdout, stderr } = await foreground;
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
@@ -231,7 +232,7 @@ describe('a mountpoint', () => {
 
   it('that is busy is left mounted, and detached with --lazy', async () => {
     await layoutfs('mount', source, mountpoint);
-    const reader = spawn('sleep', ['60'], { cwd: mountpoint, stdio: 'ignore' });
+    const reader = spawn('sleep', ['600'], { cwd: mountpoint, stdio: 'ignore' });
     await once(reader, 'spawn');
     const busy = await layoutfs('umount', mountpoint);
     expect(busy).toMatchObject({ code: 1 });
@@ -247,7 +248,8 @@ describe('a mountpoint', () => {
     await layoutfs('mount', source, mountpoint);
     expect((await status()).state).toBe('ready');
     reader.kill();
-    await expect.poll(async () => (await layoutfs('status')).stdout).not.toMatch(waiting);
+    const listed = async () => (await layoutfs('status')).stdout;
+    await expect.poll(listed, { timeout: 30_000 }).not.toMatch(waiting);
   });
 });
 

@@ -128,13 +128,16 @@ test('names that are looked up and forgotten leave memory where it was', async (
     'chdir shift; open my $names, shift; chomp(@names = <$names>); ' +
     '@names = @names[grep { $_ % 2 == $ARGV[0] } 0 .. $#names]; stat $_ or die $! for @names';
   const script = `cd "$1/one/blobs/sha256"; for i in 0 1; do perl -e "$2" . "$3" $i & done; wait`;
+  const lookups = async () => (await mount.status()).requests['lookup'] ?? 0;
   const round = async () => {
+    const before = await lookups();
     await runOk('sh', ['-c', script, 'sh', mount.mountpoint, lookUp, list]);
-    const { tree } = await mount.status();
-    expect(tree.inodes).toBeGreaterThan(NAMES);
+    // Who drops the caches of this machine meanwhile has the kernel forget some names before.
+    expect((await lookups()) - before).toBeGreaterThanOrEqual(NAMES);
     // The kernel forgets all names of a file system that is mounted anew, and of no other.
     await runOk('mount', ['-i', '-o', 'remount,ro,nosuid,nodev', mount.mountpoint]);
-    await expect.poll(async () => (await mount.status()).tree.inodes).toBeLessThan(10);
+    const inodes = async () => (await mount.status()).tree.inodes;
+    await expect.poll(inodes, { timeout: 60_000 }).toBeLessThan(10);
   };
   const heap = async () => {
     process.kill((await mount.status()).pid, 'SIGUSR2');
@@ -142,14 +145,10 @@ test('names that are looked up and forgotten leave memory where it was', async (
   };
   await round();
   const before = await heap();
-  const { requests } = await mount.status();
   for (let count = 0; count < ROUNDS; count += 1) await round();
-  const after = await mount.status();
-  expect((after.requests['lookup'] ?? 0) - (requests['lookup'] ?? 0)).toBeGreaterThan(
-    NAMES * ROUNDS,
-  );
-  // The signal may come to the daemon a moment after the question.
-  await expect.poll(heap, { timeout: 10_000 }).toBeLessThan(before * 1.05);
+  // The signal may come to the daemon a moment after the question, and names that were withdrawn are
+  // kept for some seconds of its own.
+  await expect.poll(heap, { timeout: 60_000, interval: 500 }).toBeLessThan(before * 1.05);
   await mount.unmount();
   await bucket.remove();
-});
+}, 300_000);
