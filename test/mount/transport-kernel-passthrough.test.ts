@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, expect, test, type TestContext } from 'vitest';
 
@@ -107,6 +108,35 @@ test('a file that is opened all the time is read by the kernel once it can be', 
   await expect.poll(() => cat(path), { timeout: 30_000, interval: 100 }).toBe(BACKED);
   await endClean();
 }, 60_000);
+
+test('a file that is changed while it is open is not opened any more', async (context) => {
+  const source = backing(context);
+  mount = await MemoryMount.start({ '/d/file': file(source) }, kernel);
+  const path = mount.path('d/file');
+  const reader = await Reader.open(path);
+  expect(await reader.read()).toBe(BACKED);
+  await writeFile(source, 'changed by somebody ', { flag: 'r+' });
+  // Not even by the threads that open it by themselves, which it was published to.
+  const open = () => cat(path).catch(String);
+  await expect.poll(open, { timeout: 20_000, interval: 200 }).toMatch(/Input\/output error/);
+  await mount.alter('/d/file', file());
+  await reader.close();
+  await expect.poll(open, { timeout: 20_000, interval: 200 }).toBe(SERVED);
+  await endClean();
+}, 60_000);
+
+test('a file that is removed while it is open is read on', async (context) => {
+  const source = backing(context);
+  mount = await MemoryMount.start({ '/d/file': file(source) }, kernel);
+  const path = mount.path('d/file');
+  const reader = await Reader.open(path);
+  await rm(source);
+  // Longer than between two looks at it.
+  await sleep(2500);
+  expect(await cat(path)).toBe(BACKED);
+  await reader.close();
+  await endClean();
+});
 
 test('what the kernel does not take, the daemon serves', async () => {
   const other = join(directory, 'directory');

@@ -6,17 +6,22 @@ import { BackingFiles } from './backing-files.js';
 let calls: string[];
 let said: string[];
 let failure: string | undefined;
+let isUnchanged: boolean;
+/** Files that are watched. */
+let watches: number;
 let files: BackingFiles;
 
 beforeEach(() => {
   calls = [];
   said = [];
   failure = undefined;
+  isUnchanged = true;
+  watches = 0;
   let lastId = 0;
   const log: Log = {
     debug: () => undefined,
     info: (_, message) => said.push(message),
-    warn: () => undefined,
+    warn: (_, message) => said.push(message),
     error: () => undefined,
   };
   files = new BackingFiles(
@@ -27,6 +32,10 @@ beforeEach(() => {
         return ++lastId;
       },
       close: (id) => calls.push(`close ${id}`),
+      watch: () => {
+        watches += 1;
+        return { isUnchanged: () => isUnchanged, close: () => void (watches -= 1) };
+      },
     },
     log,
   );
@@ -52,6 +61,24 @@ test('all files of an inode that are open share the id of the first, until the l
   files.leave(1);
   expect(calls).toEqual(['open 10', 'open 20', 'close 1']);
   expect(files.enter(1, 12)).toBe(3);
+  files.leave(1);
+  files.leave(2);
+  expect(watches).toBe(0);
+});
+
+test('a file that somebody changed is not opened again until all have closed it', () => {
+  files.allow();
+  expect(files.enter(1, 10)).toBe(1);
+  isUnchanged = false;
+  expect(files.isSound(1)).toBe(false);
+  expect(() => files.enter(1, 10)).toThrow(expect.objectContaining({ code: 'EIO' }));
+  expect(said).toHaveLength(1);
+  expect(files.isSound(2)).toBe(true);
+  files.leave(1);
+  isUnchanged = true;
+  expect(files.enter(1, 10)).toBe(2);
+  files.leave(1);
+  expect(watches).toBe(0);
 });
 
 test('an inode whose reads we serve stays so until the last file is closed', () => {
@@ -78,4 +105,5 @@ test.each([
   files.leave(1);
   files.leave(2);
   expect(files.size).toBe(0);
+  expect(watches).toBe(0);
 });

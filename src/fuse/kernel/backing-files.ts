@@ -1,5 +1,6 @@
 import type { Log } from '../../observe/log.js';
-import type { InodeNumber } from '../../tree/file-system.js';
+import { ErrnoError, type InodeNumber } from '../../tree/file-system.js';
+import { type BackingWatch, watchBacking } from './backing-watch.js';
 import { codeOf } from './device.js';
 import { backingClose, backingOpen } from './system-calls.js';
 
@@ -8,6 +9,8 @@ export interface BackingCalls {
   /** @returns an id for the answer to OPEN */
   open(fd: number): number;
   close(id: number): void;
+  /** See {@link watchBacking}. */
+  watch(fd: number): BackingWatch;
 }
 
 /** The calls on an open /dev/fuse. */
@@ -15,6 +18,7 @@ export function backingCalls(deviceFd: number): BackingCalls {
   return {
     open: (fd) => backingOpen(deviceFd, fd),
     close: (id) => backingClose(deviceFd, id),
+    watch: watchBacking,
   };
 }
 
@@ -26,11 +30,19 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'the cache directory is on a stacked file system such as overlayfs; put it on a plain one',
 };
 
+/** A file that the kernel was handed. */
+interface Backing {
+  readonly id: number;
+  readonly watch: BackingWatch;
+  /** It was said that somebody has changed it. */
+  isBad: boolean;
+}
+
 interface Mode {
   /** Files of the inode that the kernel has open. */
   opens: number;
   /** Undefined when we serve the reads of all of them. */
-  readonly id: number | undefined;
+  readonly backing: Backing | undefined;
 }
 
 /**
@@ -59,22 +71,43 @@ export class BackingFiles {
 
   /** Inodes that the kernel reads by itself now. */
   get size(): number {
-    return [...this.#modes.values()].filter(({ id }) => id !== undefined).length;
+    return [...this.#modes.values()].filter(({ backing }) => backing !== undefined).length;
   }
 
   /**
    * An OPEN is about to be answered. To be undone by {@link leave}.
    * @param fd of a file with the same bytes, if there is one
    * @returns the id for the answer; undefined if we serve the reads
+   * @throws ErrnoError `EIO` when the kernel reads a file whose bytes are no longer those that were
+   *   verified, for others who have it open: then nothing is to be undone
    */
   enter(ino: InodeNumber, fd: number | undefined): number | undefined {
     let mode = this.#modes.get(ino);
     if (mode === undefined) {
-      mode = { opens: 0, id: fd === undefined ? undefined : this.#register(fd) };
+      mode = { opens: 0, backing: fd === undefined ? undefined : this.#register(fd) };
       this.#modes.set(ino, mode);
+    } else if (!this.isSound(ino)) {
+      throw new ErrnoError(
+        'EIO',
+        'The file in the cache was changed while the kernel has it open; it is read anew when all who have it open have closed it.',
+      );
     }
     mode.opens += 1;
-    return mode.id;
+    return mode.backing?.id;
+  }
+
+  /** Whether the kernel, if it reads this inode by itself, does so from a file that nobody changed. */
+  isSound(ino: InodeNumber): boolean {
+    const backing = this.#modes.get(ino)?.backing;
+    if (backing === undefined || backing.watch.isUnchanged()) return true;
+    if (!backing.isBad) {
+      backing.isBad = true;
+      this.#log.warn(
+        { ino },
+        'A file in the cache directory was changed while the kernel read it for somebody: opens of that blob fail until it is closed. Nobody but layoutfs may write there.',
+      );
+    }
+    return false;
   }
 
   /** The file is closed. */
@@ -84,20 +117,27 @@ export class BackingFiles {
     mode.opens -= 1;
     if (mode.opens > 0) return;
     this.#modes.delete(ino);
-    if (mode.id === undefined) return;
+    if (mode.backing !== undefined) this.#unregister(mode.backing);
+  }
+
+  #unregister({ id, watch }: Backing): void {
+    watch.close();
     try {
-      this.#calls.close(mode.id);
+      this.#calls.close(id);
     } catch (error) {
       // With the session all its ids end.
       this.#log.debug({ error }, 'The kernel did not give a file back.');
     }
   }
 
-  #register(fd: number): number | undefined {
+  #register(fd: number): Backing | undefined {
     if (!this.#usable) return undefined;
+    let watch: BackingWatch | undefined;
     try {
-      return this.#calls.open(fd);
+      watch = this.#calls.watch(fd);
+      return { id: this.#calls.open(fd), watch, isBad: false };
     } catch (error) {
+      watch?.close();
       const code = codeOf(error) ?? 'unknown';
       if (HOPELESS.has(code) || codeOf(error) === undefined) this.#usable = false;
       if (!this.#told.has(code)) {

@@ -4,6 +4,7 @@ import { MemoryFileSystem } from '../../../test/mount/support/memory-file-system
 import { ROOT_INODE } from '../../tree/file-system.js';
 import { silentLog } from '../../observe/log.js';
 import { BackingFiles } from './backing-files.js';
+import { watchBacking } from './backing-watch.js';
 import { InProgress } from './in-progress.js';
 import { KernelInodes } from './kernel-inodes.js';
 import { OpenFiles } from './open-files.js';
@@ -25,7 +26,11 @@ beforeEach(async () => {
   inodes = new KernelInodes(fileSystem, 0);
   calls = [];
   const backings = new BackingFiles(
-    { open: (fd) => (calls.push(`open ${fd}`), 7), close: (id) => void calls.push(`close ${id}`) },
+    {
+      open: (fd) => (calls.push(`open ${fd}`), 7),
+      close: (id) => void calls.push(`close ${id}`),
+      watch: watchBacking,
+    },
     silentLog,
   );
   backings.allow();

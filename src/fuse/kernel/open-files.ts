@@ -38,7 +38,10 @@ export class OpenFiles {
   readonly #backings: BackingFiles;
   readonly #trust = new PageTrust<InodeNumber>();
   readonly #handles = new Map<number, OpenHandle>();
-  readonly #shared = new SharedFiles<OpenHandle>((open) => this.#close(open));
+  readonly #shared = new SharedFiles<OpenHandle>(
+    (open) => this.#close(open),
+    ({ ino }) => this.#backings.isSound(ino),
+  );
   /** Inodes of which the kernel may have pages of wrong bytes, until it has dropped them. */
   readonly #leaving = new Map<InodeNumber, Promise<void>>();
   #lastHandle = 0;
@@ -61,7 +64,7 @@ export class OpenFiles {
     const { handle: file, verified, backing } = await this.#fileSystem.open(ino);
     await this.#rightPages(ino);
     if (backing !== undefined) this.#shared.renew = true;
-    const backingId = this.#backings.enter(ino, backing?.fd) ?? 0;
+    const backingId = this.#enter(ino, file, backing?.fd);
     const pages = this.#trust.opened(ino, ino, verified, this.#inodes.firstOpen(ino));
     const open = { ino, file, pages };
     if (!verified) {
@@ -131,6 +134,16 @@ export class OpenFiles {
     });
     await Promise.race([leaving, deadline]);
     clearTimeout(timer);
+  }
+
+  /** @throws ErrnoError; then the file is closed in the tree */
+  #enter(ino: InodeNumber, file: number, fd: number | undefined): number {
+    try {
+      return this.#backings.enter(ino, fd) ?? 0;
+    } catch (error) {
+      this.#fileSystem.release(file);
+      throw error;
+    }
   }
 
   #sharedAnswer(handle: number): OpenedFile {

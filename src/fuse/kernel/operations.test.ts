@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryFileSystem } from '../../../test/mount/support/memory-file-system.js';
 import { silentLog } from '../../observe/log.js';
 import { ROOT_INODE } from '../../tree/file-system.js';
+import { watchBacking } from './backing-watch.js';
 import { Operations } from './operations.js';
 import { OpenFlag, Size } from './protocol.js';
 import type { Body, Request } from './requests.js';
@@ -37,7 +38,7 @@ beforeEach(() => {
     publish: ({ id, parent }) => news.push({ publish: id, parent }),
     withdraw: (parent) => news.push({ withdraw: parent }),
     notify: () => Promise.resolve(),
-    backings: { open: () => 1, close: () => undefined },
+    backings: { open: () => 1, close: () => undefined, watch: watchBacking },
   });
 });
 

@@ -33,13 +33,18 @@ export class SharedFiles<File> {
   readonly #files = new Map<number, SharedFile<File>>();
   readonly #slotOf = new Map<InodeNumber, number>();
   readonly #close: (file: File) => void;
+  readonly #isSound: (file: File) => boolean;
   /** Whether files that we read for the kernel may become such as it reads by itself. */
   renew = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param close called once for each file that was published */
-  constructor(close: (file: File) => void) {
+  /**
+   * @param close called once for each file that was published
+   * @param isSound called from time to time: if not, it is not to be opened any more
+   */
+  constructor(close: (file: File) => void, isSound: (file: File) => boolean = () => true) {
     this.#close = close;
+    this.#isSound = isSound;
   }
 
   /** Files that are open for sharing, whether anybody has them open or not. */
@@ -109,7 +114,8 @@ export class SharedFiles<File> {
       shared.idleSweeps = uses === shared.usesSeen ? shared.idleSweeps + 1 : 0;
       shared.usesSeen = uses;
       shared.sweeps += 1;
-      if (renew && shared.backingId === 0 && shared.sweeps >= OLD_SWEEPS) this.retire(shared.ino);
+      const isOld = renew && shared.backingId === 0 && shared.sweeps >= OLD_SWEEPS;
+      if (isOld || !this.#isSound(shared.file)) this.retire(shared.ino);
       if (shared.retired || shared.idleSweeps >= IDLE_SWEEPS) this.#closeUnused(slot);
     }
   }
