@@ -28,6 +28,10 @@ export default defineConfig({
           include: ['test/migrate/**/*.test.ts'],
           globalSetup: ['test/fault/support/radosgw-setup.ts'],
           ...serial,
+          // Each file has buckets of its own, and most of them wait for a server most of the time.
+          fileParallelism: true,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       { test: { name: 'mount', include: ['test/mount/**/*.test.ts'], ...serial } },

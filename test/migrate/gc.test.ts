@@ -15,6 +15,7 @@ import type { WritableObjectStore } from '../../src/store/object-store.js';
 import { unpackZotState, ZOT_STATES } from '../fixtures/unpack.js';
 import { readKeys } from '../images/upload.js';
 import { localBucket, type LocalBucket } from '../support/local-bucket.js';
+import { QUICK_DIRECTORY } from '../support/quick-directory.js';
 import { openForTest } from '../support/registries.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { testTerminal } from '../support/test-terminal.js';
@@ -47,7 +48,7 @@ async function withBucket(
   { objects }: BucketBuilder,
   work: (bucket: LocalBucket) => Promise<void>,
 ): Promise<void> {
-  const bucket = await localBucket(objects);
+  const bucket = await localBucket(objects, QUICK_DIRECTORY);
   try {
     await work(bucket);
   } finally {
@@ -90,7 +91,7 @@ function bucketWithGarbage(): { bucket: BucketBuilder; garbage: string[] } {
 
 describe('buckets of a real zot', () => {
   it.each(ZOT_STATES)('%s: deletes what no index reaches, and nothing else', async (state) => {
-    const unpacked = await unpackZotState(state);
+    const unpacked = await unpackZotState(state, QUICK_DIRECTORY);
     try {
       const { expected, directory } = unpacked;
       const stores = [

@@ -10,6 +10,7 @@ import { openStore } from '../../src/store/open.js';
 import { unpackZotState, type ZotState } from '../fixtures/unpack.js';
 import { readKeys } from '../images/upload.js';
 import { localBucket, type LocalBucket } from '../support/local-bucket.js';
+import { QUICK_DIRECTORY } from '../support/quick-directory.js';
 import { openForTest } from '../support/registries.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { testTerminal } from '../support/test-terminal.js';
@@ -51,7 +52,7 @@ async function onEachStore(
   state: ZotState,
   work: (url: string, store: WritableObjectStore) => Promise<void>,
 ): Promise<void> {
-  const unpacked = await unpackZotState(state);
+  const unpacked = await unpackZotState(state, QUICK_DIRECTORY);
   try {
     const { source, url } = await makeS3Bucket(await readKeys(unpacked.directory));
     await work(url, await openStore(source));
@@ -66,7 +67,7 @@ async function withBucket(
   objects: Readonly<Record<string, string>>,
   work: (bucket: LocalBucket) => Promise<void>,
 ): Promise<void> {
-  const bucket = await localBucket(objects);
+  const bucket = await localBucket(objects, QUICK_DIRECTORY);
   try {
     await work(bucket);
   } finally {

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../../../src/oci/digest.js';
 import { parseBlobKey } from '../../../src/registry/inventory/blob-key.js';
 import { LocalStore } from '../../../src/store/local/local-store.js';
 import { localBucket } from '../../support/local-bucket.js';
+import { QUICK_DIRECTORY } from '../../support/quick-directory.js';
 import type { BucketState } from './bucket-state.js';
-
-/** Thousands of runs, each of which waits for the disk some hundred times, need a fast one. */
-const PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /**
  * A bucket in a directory that is looked at past the store, which is many times faster: tests that
@@ -23,13 +20,13 @@ export class QuickBucket {
   }
 
   static async make(objects: Readonly<Record<string, string | Uint8Array>>): Promise<QuickBucket> {
-    const { directory } = await localBucket(objects, PARENT);
+    const { directory } = await localBucket(objects, QUICK_DIRECTORY);
     return new QuickBucket(directory);
   }
 
   /** Another bucket with the same objects. */
   clone(): QuickBucket {
-    const directory = mkdtempSync(join(PARENT, 'layoutfs-bucket-'));
+    const directory = mkdtempSync(join(QUICK_DIRECTORY, 'layoutfs-bucket-'));
     cpSync(this.directory, directory, { recursive: true, preserveTimestamps: true });
     return new QuickBucket(directory);
   }
