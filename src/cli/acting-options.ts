@@ -15,6 +15,7 @@ export interface ActingOptions {
   readonly rate?: string;
   readonly prices?: string;
   readonly json?: boolean;
+  readonly all?: boolean;
 }
 
 /** Digests worked on at once, unless the operator says otherwise. */

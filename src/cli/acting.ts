@@ -44,6 +44,7 @@ export async function proposeAndAct(
 ): Promise<ExitCode> {
   const { source, options, own, terminal } = request;
   const acts = mayAct(own);
+  const all = own.all === true;
   const concurrency = concurrencyOf(own);
   const rate = rateOf(own);
   return withSource(source, options, terminal, async ({ registry, name, warnings }) => {
@@ -75,14 +76,14 @@ export async function proposeAndAct(
         progress.clear();
         const facts = { source: name, registry: registry.description, prices, concurrency, rate };
         if (own.json !== true)
-          terminal.out(renderPlan(plan, { ...facts, title, readers, command, acts }));
+          terminal.out(renderPlan(plan, { ...facts, title, readers, command, acts, all }));
         const report = acts ? await actOn(proposal, own) : undefined;
         progress.clear();
         if (own.json === true) {
           const { rate: limit, ...rest } = facts;
           const document = { format: 1, ...rest, ...(limit !== undefined && { rate: limit }) };
           terminal.out(`${JSON.stringify({ ...document, plan, report }, null, 2)}\n`);
-        } else if (report !== undefined) terminal.out(renderReport(report, prices));
+        } else if (report !== undefined) terminal.out(renderReport(report, { prices, all }));
         return exitCode(plan, report);
       } finally {
         progress.clear();

@@ -1,3 +1,5 @@
+import { printable, printableLine } from './printable.js';
+
 /** What a command answers to the shell. */
 export const EXIT = {
   done: 0,
@@ -36,11 +38,11 @@ export function exitCodeOf(error: unknown): ExitCode {
  */
 export function describeError(error: unknown, { detail = false } = {}): string {
   const message = error instanceof Error ? error.message : String(error);
-  const line = `layoutfs: ${message.replace(/\s*\n\s*/g, ' ')}\n`;
+  const line = `layoutfs: ${printableLine(message.replace(/\s*\n\s*/g, ' '))}\n`;
   if (!detail || !(error instanceof Error)) return line;
   const causes: string[] = [];
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     causes.push(cause.stack ?? cause.message);
   }
-  return `${line}${causes.join('\ncaused by: ')}\n`;
+  return `${line}${printable(causes.join('\ncaused by: '))}\n`;
 }

@@ -17,7 +17,7 @@ export function renderCollection(
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function sectionsOf({ blockers, garbage, digests, bytes, kept, done }: CollectionReport) {
+function sectionsOf({ blockers, warnings, garbage, digests, bytes, kept, done }: CollectionReport) {
   const sections: ReportSection[] = [];
   if (blockers.length > 0) {
     sections.push({
@@ -32,6 +32,11 @@ function sectionsOf({ blockers, garbage, digests, bytes, kept, done }: Collectio
       title: `${count(garbage.length, 'object', 'objects')} of ${formatByteSize(bytes)} (${count(digests, 'digest', 'digests')}) that no index reaches`,
       entries: garbage.map(({ key, size }) => [`${key}  ${formatByteSize(size)}`]),
     });
+  }
+  if (done === undefined) {
+    for (const warning of warnings) {
+      sections.push({ state: 'warn', title: warning.replace(/\.$/, ''), entries: [] });
+    }
   }
   if (done !== undefined && done.refused.length > 0) {
     sections.push({

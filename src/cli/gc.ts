@@ -117,6 +117,7 @@ function summarise(
   const garbage = areas.flatMap(objectsOf);
   return {
     blockers,
+    warnings: garbage.length > 0 ? plan.warnings : [],
     digests: areas.reduce((count, { digests }) => count + digests.length, 0),
     objects: garbage.length,
     bytes: bytesOf(garbage),

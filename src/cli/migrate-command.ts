@@ -17,6 +17,7 @@ export function migrateCommand(context: CommandContext): Command {
     .argument('[source]', 's3://bucket/prefix?endpoint=…&region=…, file:///dir, or a directory')
     .requiredOption('--to <layout>', 'shared or per-repository');
   addActingOptions(command)
+    .option('--all', 'whole lists; without it ten entries of each')
     .option('--plan <id>', 'act only while every index.json is as this plan saw it')
     .addHelpText('after', EXAMPLES)
     .action(async (source: string | undefined) => {

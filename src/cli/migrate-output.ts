@@ -6,6 +6,7 @@ import { costOf, monthly, type Prices } from '../migrate/plan/prices.js';
 import { requestCount, type Requests, type Skipped } from '../migrate/run/requests.js';
 import { describeRequests, formatDollars } from './cost-format.js';
 import { formatSeconds } from './progress-bar.js';
+import { printable, printableLine } from './printable.js';
 import { count, renderSections, type ReportSection } from './report-section.js';
 
 export interface PlanFacts {
@@ -18,12 +19,14 @@ export interface PlanFacts {
   readonly concurrency: number;
   readonly rate: number | undefined;
   readonly acts: boolean;
+  /** Whole lists. */
+  readonly all: boolean;
 }
 
 /** A plan for people. */
 export function renderPlan(plan: Plan, facts: PlanFacts): string {
   const { totals, blockers, warnings } = plan;
-  const { prices, acts } = facts;
+  const { prices, acts, all } = facts;
   const rows: [string, string][] = [
     [
       'copy',
@@ -61,13 +64,17 @@ export function renderPlan(plan: Plan, facts: PlanFacts): string {
     ...warnings.map((title): ReportSection => bare('warn', title)),
     ...skippedSection(totals.skipped, ['will be left as it is', 'will be left as they are']),
   ];
-  const told = sections.length === 0 ? '' : `\n${renderSections(sections, OPTIONS)}`;
+  const told =
+    sections.length === 0 ? '' : `\n${renderSections(sections, { all, colours: false })}`;
   const next = acts || nothing || blockers.length > 0 ? '' : `\nTo do it: ${facts.command}\n`;
-  return head + body + told + next;
+  return printable(head) + body + told + printable(next);
 }
 
 /** What came of acting, for people. */
-export function renderReport(report: Report, prices: Prices): string {
+export function renderReport(
+  report: Report,
+  { prices, all }: Pick<PlanFacts, 'prices' | 'all'>,
+): string {
   const { settled, skipped, kept, refused, finished, run, requests } = report;
   const sections: ReportSection[] = [
     ...skippedSection(skipped, ['was left as it is', 'were left as they are']),
@@ -94,13 +101,11 @@ export function renderReport(report: Report, prices: Prices): string {
   const state = run === undefined ? 'Nothing to do' : finished ? 'Done' : 'Not finished';
   const name = run === undefined ? '' : ` (run ${run})`;
   return (
-    `\n${state}${name}: ${count(settled, 'blob', 'blobs')} in place and verified, ` +
+    `\n${state}${printableLine(name)}: ${count(settled, 'blob', 'blobs')} in place and verified, ` +
     `${describeRequests(requests)}: ${formatDollars(costOf(requests, prices))}\n` +
-    (sections.length === 0 ? '' : `\n${renderSections(sections, OPTIONS)}`)
+    (sections.length === 0 ? '' : `\n${renderSections(sections, { all, colours: false })}`)
   );
 }
-
-const OPTIONS = { all: false, colours: false };
 
 /** Sections end their titles with a full stop of their own. */
 const bare = (state: ReportSection['state'], sentence: string): ReportSection => ({
@@ -118,6 +123,9 @@ function skippedSection(
     {
       state: 'warn',
       title: count(skipped.length, `blob ${one}`, `blobs ${several}`),
+      ...(skipped.some(({ passing }) => passing === true) && {
+        advice: 'Where the store refused: grant the permission, and run the same command again',
+      }),
       entries: skipped.map(({ digest, reason }) => [digest, `  ${reason}`]),
     },
   ];

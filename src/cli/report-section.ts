@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { printableLine } from './printable.js';
 
 /** One group of findings of a report for people. */
 export interface ReportSection {
@@ -31,7 +32,7 @@ export function renderSections(
     const lines = renderSection(section, all);
     // Notes are one line each, and stand together.
     if (text !== '' && (section.state !== 'note' || !text.endsWith('.\n'))) text += '\n';
-    text += `${mark(section.state, colours)} ${lines.map(printable).join('\n')}\n`;
+    text += `${mark(section.state, colours)} ${lines.map(printableLine).join('\n')}\n`;
   }
   return text;
 }
@@ -52,11 +53,6 @@ function mark(state: ReportSection['state'], colours: boolean): string {
   const [sign, colour] = MARKS[state];
   // Colours were decided on by the terminal; styleText would look at another stream.
   return colours ? styleText(colour, sign, { validateStream: false }) : sign;
-}
-
-/** Names come from the bucket: what could steer a terminal is shown as a question mark. */
-function printable(line: string): string {
-  return line.replace(/\p{Cc}/gu, '?');
 }
 
 /** `1 blob`, `1,234 blobs`. */

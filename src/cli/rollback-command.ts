@@ -16,6 +16,7 @@ export function rollbackCommand(context: CommandContext): Command {
     .option('--run <id>', 'the run to take back (default: the newest)')
     .option('--by-closure', 'whole copies for every repository, without a journal');
   addActingOptions(command)
+    .option('--all', 'whole lists; without it ten entries of each')
     .option('--plan <id>', 'act only while every index.json is as this plan saw it')
     .addHelpText('after', EXAMPLES)
     .action(async (source: string | undefined) => {

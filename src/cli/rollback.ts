@@ -44,7 +44,7 @@ export async function rollbackCommandLine(request: RollbackRequest): Promise<Exi
       plan: planned.plan,
       title: `Taking run ${run.run} back, by its journal`,
       readers: ['whatever could read it before that run'],
-      command: `layoutfs rollback --run ${run.run} --apply --registry-stopped ${shellWord(source)}`,
+      command: `layoutfs rollback --run ${shellWord(run.run)} --apply --registry-stopped ${shellWord(source)}`,
       act: () => rollback(session, planned),
     };
   });

@@ -1,7 +1,15 @@
 import { isStoreError } from '../store/errors.js';
 import { journalKey } from './journal/format.js';
 import type { RunListing } from './journal/journals.js';
-import { LOCK_KEY, releaseLock, takeLock, thisProcess } from './journal/lock.js';
+import {
+  holdsLock,
+  LOCK_KEY,
+  LockedError,
+  releaseLock,
+  takeLock,
+  thisProcess,
+  type LockOwner,
+} from './journal/lock.js';
 import { JournalWriter, type JournalPlace } from './journal/writer.js';
 import { changedIndexes, describeLife, InUseError } from './plan/life.js';
 import type { PerformOptions, Performed } from './run/perform.js';
@@ -42,21 +50,22 @@ export function place({ metered, root, signal }: Session): Omit<JournalPlace, 'r
 export async function withBucket<T>(
   session: Session,
   run: string,
-  work: () => Promise<T>,
+  work: (owner: LockOwner) => Promise<T>,
 ): Promise<T> {
   const at = place(session);
+  const owner = thisProcess(run);
   await probe(session, run);
-  await takeLock(at, thisProcess(run), session.takeOver ?? false);
+  await takeLock(at, owner, session.takeOver ?? false);
   let result: T;
   try {
     await seeNoOtherRun(session, run);
-    result = await work();
+    result = await work(owner);
   } catch (error) {
     // Also after an abort, which `at` would hand on.
-    await releaseLock({ ...at, signal: undefined }).catch(() => undefined);
+    await releaseLock({ ...at, signal: undefined }, owner).catch(() => undefined);
     throw error;
   }
-  await releaseLock(at);
+  await releaseLock(at, owner);
   return result;
 }
 
@@ -115,15 +124,18 @@ export function journalOf(session: Session, run: string, listing?: RunListing): 
   );
 }
 
-/** What `perform` needs of a session. */
-export function performIn(session: Session): Omit<PerformOptions, 'moves' | 'journal' | 'kind'> {
+/** What `perform` needs of a session in which `owner` holds the bucket. */
+export function performIn(
+  session: Session,
+  owner: LockOwner,
+): Omit<PerformOptions, 'moves' | 'journal' | 'kind'> {
   const { concurrency, onProgress } = session;
   let digests = 0;
   let bytes = 0;
   return {
     ...place(session),
     concurrency,
-    beforeLoss: () => lookAgain(session),
+    beforeLoss: () => lookAgain(session, owner),
     onSettled: (copied: number): void => {
       digests += 1;
       bytes += copied;
@@ -134,10 +146,16 @@ export function performIn(session: Session): Omit<PerformOptions, 'moves' | 'jou
 
 /**
  * A last look before anything is deleted.
- * @throws InUseError when the registry shows signs of life
+ * @throws InUseError when the registry shows signs of life, LockedError when the lock was taken over
  */
-async function lookAgain(session: Session): Promise<void> {
+async function lookAgain(session: Session, owner: LockOwner): Promise<void> {
   const { store, root, signal } = place(session);
+  if (!(await holdsLock({ store, root, signal }, owner))) {
+    throw new LockedError(
+      `The lock of ${store.name} was taken over by another layoutfs. Nothing was deleted here: let ` +
+        'that one finish.',
+    );
+  }
   const { survey, concurrency, life } = session;
   const changed = await changedIndexes(survey, store, { concurrency, signal });
   const known = new Set(life.multipart.map(({ id }) => id));

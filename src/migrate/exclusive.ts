@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { WritableObjectStore } from '../store/object-store.js';
-import { listRuns } from './journal/journals.js';
+import { listRuns, standingRun } from './journal/journals.js';
 import { releaseLock, takeLock, thisProcess } from './journal/lock.js';
 import { describeLife } from './plan/life.js';
 import { unfinishedRun } from './session.js';
@@ -37,10 +37,10 @@ export async function exclusively<T>(
     result = await work();
   } catch (error) {
     // Also after an abort, which the signal would hand on.
-    await releaseLock({ store, root }).catch(() => undefined);
+    await releaseLock({ store, root }, owner).catch(() => undefined);
     throw error;
   }
-  await releaseLock({ store, root });
+  await releaseLock({ store, root }, owner);
   return result;
 }
 
@@ -51,6 +51,16 @@ export function findUnfinished({ journal }: Pick<Survey, 'journal'>): string[] {
   return [
     `The migration ${run.run} is not finished: go on with it (layoutfs migrate) or take it back ` +
       '(layoutfs rollback) first.',
+  ];
+}
+
+/** Full sentences about a migration that could still be taken back, though not with what is deleted. */
+export function findReturnable({ journal }: Pick<Survey, 'journal'>): string[] {
+  const run = standingRun(listRuns(journal));
+  if (run?.ended !== true) return [];
+  return [
+    `The migration ${run.run} can still be taken back (layoutfs rollback), but blobs that are deleted ` +
+      'now will not come back with it: roll back first, if you may want to.',
   ];
 }
 

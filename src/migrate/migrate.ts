@@ -24,12 +24,12 @@ export async function migrate(session: Session, planned: PlannedMigration): Prom
     return { ...nothing, skipped, finished: true, requests: requests() };
   }
   const run = resumes?.run ?? newRunName(namesOf(session.runs), new Date());
-  const performed = await withBucket(session, run, async () => {
+  const performed = await withBucket(session, run, async (owner) => {
     const journal = journalOf(session, run, resumes);
     if (resumes === undefined) await beginJournal(session, planned, journal);
     else await abortOwnUploads(session);
     const kind = 'progress';
-    const done = await perform({ ...performIn(session), moves: moves(), journal, kind });
+    const done = await perform({ ...performIn(session, owner), moves: moves(), journal, kind });
     const refused = [...done.refused];
     if (refused.length === 0) refused.push(...(await deleteObjects(session, resumes)));
     if (refused.length > 0) return { ...done, refused };

@@ -1,7 +1,7 @@
 import { journalOf, performIn, place, refuseBlocked, withBucket, type Report } from './act.js';
 import { formerObjects } from './migrate.js';
 import type { PlannedRollback } from './plan-rollback.js';
-import { perform } from './run/perform.js';
+import { perform, type Performed } from './run/perform.js';
 import type { Session } from './session.js';
 
 /**
@@ -15,15 +15,15 @@ export async function rollback(
 ): Promise<Report> {
   refuseBlocked(plan.blockers);
   const requests = session.metered.requests;
-  const performed = await withBucket(session, run.run, async () => {
+  const performed = await withBucket(session, run.run, async (owner) => {
     const journal = journalOf(session, run.run, run);
     const done = await perform({
-      ...performIn(session),
+      ...performIn(session, owner),
       moves: moves(),
       journal,
       kind: 'rollback',
     });
-    if (done.refused.length > 0) return done;
+    if (done.refused.length > 0 || isPassing(done)) return done;
     await putObjectsBack(session, run);
     await journal.end('rolled-back.json', {
       endedAt: new Date().toISOString(),
@@ -33,8 +33,13 @@ export async function rollback(
     });
     return done;
   });
-  const finished = performed.refused.length === 0;
+  const finished = performed.refused.length === 0 && !isPassing(performed);
   return { ...performed, run: run.run, finished, requests: requests() };
+}
+
+/** Whether some digest could not be returned now, and may be later: the journal is still needed. */
+function isPassing({ skipped }: Performed): boolean {
+  return skipped.some(({ passing }) => passing === true);
 }
 
 /** Write the small objects that the run deleted, where they are missing. */

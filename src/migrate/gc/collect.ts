@@ -2,7 +2,13 @@ import type { Digest } from '../../oci/digest.js';
 import type { RegistryArea } from '../../registry/registry.js';
 import { isStoreError } from '../../store/errors.js';
 import type { WritableObjectStore } from '../../store/object-store.js';
-import { ChangeRefusedError, exclusively, findUnfinished, findUploads } from '../exclusive.js';
+import {
+  ChangeRefusedError,
+  exclusively,
+  findReturnable,
+  findUnfinished,
+  findUploads,
+} from '../exclusive.js';
 import { type MeteredStore, withMeter } from '../run/meter.js';
 import { KEYS_PER_DELETION, type Requests } from '../run/requests.js';
 import type { Survey } from '../survey/survey.js';
@@ -29,6 +35,8 @@ export interface CollectionPlan {
   readonly areas: readonly AreaGarbage[];
   /** Why nothing may be, full sentences. */
   readonly blockers: readonly string[];
+  /** What should be known before it is done, full sentences. */
+  readonly warnings: readonly string[];
 }
 
 export interface CollectionOptions extends Omit<ReachOptions, 'store'> {
@@ -47,12 +55,14 @@ export async function planCollection(
 ): Promise<CollectionPlan> {
   const looked: Omit<AreaGarbage, keyof Garbage>[] = [];
   const blockers: string[] = [];
+  const warnings: string[] = [];
   for (const { area, store } of areas) {
     const metered = withMeter(store);
     const reach = await findReach(area, { ...options, store: metered.store });
     const { survey } = reach;
     looked.push({ area, metered, survey, reach });
     blockers.push(...reach.doubts, ...findUnfinished(survey));
+    warnings.push(...findReturnable(survey));
     if (!options.ignoreUploads) {
       blockers.push(...(await findUploads(survey, metered.store, options.signal)));
     }
@@ -61,6 +71,7 @@ export async function planCollection(
   return {
     areas: looked.map((one) => ({ ...one, ...findGarbage(one.survey, isReached) })),
     blockers,
+    warnings,
   };
 }
 

@@ -11,6 +11,8 @@ export interface CollectionReport {
   readonly registry: string;
   /** Why nothing may be deleted, full sentences. */
   readonly blockers: readonly string[];
+  /** What should be known before anything is deleted, full sentences. */
+  readonly warnings: readonly string[];
   /** Distinct digests that no index reaches, and their objects. */
   readonly digests: number;
   readonly objects: number;

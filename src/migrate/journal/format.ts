@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { parseDigest, type Digest } from '../../oci/digest.js';
+import { isFileName, isPath } from '../../registry/names.js';
+import { MARKERS, OLD_MARKERS } from '../../registry/zot/blob-roots.js';
 import type { Requests } from '../run/requests.js';
 import { JOURNAL_DIRECTORY } from '../survey/key-kind.js';
 
@@ -22,7 +24,8 @@ export const JOURNAL_FORMAT = 1;
 export const LAYOUTS = ['shared', 'per-repository'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
-const directory = z.string();
+/** What a listing can tell to hold blobs; nothing else is written to, whatever a journal says. */
+const directory = z.string().refine((path) => isPath(path, isFileName), 'no directory');
 const digest = z.custom<Digest>((value) => parseDigest(value) !== undefined, 'no digest');
 
 const formerLine = z.union([
@@ -39,7 +42,7 @@ const formerLine = z.union([
   /** The version of a repository's `index.json`. */
   z.object({ index: directory, etag: z.string().optional() }),
   /** A small object that the run deletes; its body in base64. */
-  z.object({ object: z.string(), body: z.string() }),
+  z.object({ object: z.enum([...MARKERS, ...OLD_MARKERS]), body: z.string() }),
 ]);
 export type FormerLine = z.output<typeof formerLine>;
 export type FormerBlob = Extract<FormerLine, { blob: Digest }>;

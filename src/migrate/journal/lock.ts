@@ -1,3 +1,4 @@
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { isStoreError } from '../../store/errors.js';
@@ -12,6 +13,8 @@ const owner = z.object({
   run: z.string(),
   host: z.string(),
   pid: z.number(),
+  /** Among which processes `pid` is one: the host's boot and the PID namespace. */
+  among: z.string().optional(),
   since: z.string(),
 });
 export type LockOwner = z.output<typeof owner>;
@@ -29,7 +32,24 @@ export interface LockPlace {
 
 /** This process as an owner. */
 export function thisProcess(run: string): LockOwner {
-  return { run, host: hostname(), pid: process.pid, since: new Date().toISOString() };
+  const among = processesHere();
+  return {
+    run,
+    host: hostname(),
+    pid: process.pid,
+    ...(among !== undefined && { among }),
+    since: new Date().toISOString(),
+  };
+}
+
+/** Containers, and machines that were cloned, may have the same host name and other processes. */
+function processesHere(): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -43,7 +63,7 @@ export async function takeLock(
   takeOver: boolean,
 ): Promise<void> {
   const key = root + LOCK_KEY;
-  const body = Buffer.from(`${JSON.stringify(self)}\n`);
+  const body = bodyOf(self);
   try {
     await store.putIfAbsent(key, body, signal);
     return;
@@ -66,10 +86,24 @@ export async function takeLock(
   await store.putIfAbsent(key, body, signal);
 }
 
-/** Give the lock back. @throws StoreError */
-export async function releaseLock({ store, root, signal }: LockPlace): Promise<void> {
-  await store.delete(root + LOCK_KEY, signal);
+/**
+ * Whether the lock is still that of `self`: an operator may have taken it over.
+ * @throws StoreError
+ */
+export async function holdsLock(
+  { store, root, signal }: LockPlace,
+  self: LockOwner,
+): Promise<boolean> {
+  const stored = await readWhole(store, root + LOCK_KEY, signal);
+  return stored?.equals(bodyOf(self)) === true;
 }
+
+/** Give the lock back, unless it is another's by now. @throws StoreError */
+export async function releaseLock(at: LockPlace, self: LockOwner): Promise<void> {
+  if (await holdsLock(at, self)) await at.store.delete(at.root + LOCK_KEY, at.signal);
+}
+
+const bodyOf = (self: LockOwner): Buffer => Buffer.from(`${JSON.stringify(self)}\n`);
 
 function readOwner(stored: Buffer | undefined): LockOwner | undefined {
   try {
@@ -79,9 +113,10 @@ function readOwner(stored: Buffer | undefined): LockOwner | undefined {
   }
 }
 
-/** Only a process of this host can be seen to be dead. */
+/** Only one of the processes among which this one is can be seen to be dead. */
 function isDead(other: LockOwner | undefined): boolean {
   if (other?.host !== hostname()) return false;
+  if (other.among === undefined || other.among !== processesHere()) return false;
   try {
     process.kill(other.pid, 0);
     return false;

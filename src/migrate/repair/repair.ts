@@ -93,7 +93,7 @@ export async function planRepair(area: RegistryArea, options: RepairOptions): Pr
 
 /** The lock and its end, a look at uploads, and the copies. */
 function forecast(refills: readonly Refill[], capabilities: WritingCapabilities): Requests {
-  const around = { list: 1, put: 1, delete: 1, bytesWritten: 0 };
+  const around = { list: 1, put: 1, get: 1, delete: 1, bytesWritten: 0 };
   const copies = refills.map(({ digest, size, targets }) => {
     const { length } = targets;
     const isProven =

@@ -69,7 +69,11 @@ export async function perform(options: PerformOptions): Promise<Performed> {
     for (const { move, steps, outcome } of results) {
       changes += outcome.state === 'settled' ? steps.copyTo.length : 0;
       if (outcome.state === 'skipped')
-        skipped.push({ digest: move.digest, reason: outcome.reason });
+        skipped.push({
+          digest: move.digest,
+          reason: outcome.reason,
+          ...(outcome.passing === true && { passing: true }),
+        });
       else {
         settled += 1;
         for (const directory of outcome.settled.keep) {

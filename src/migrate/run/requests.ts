@@ -8,6 +8,8 @@ export interface Skipped {
   readonly digest: Digest;
   /** A full sentence. */
   readonly reason: string;
+  /** The store refused to read or write an object of it, which may be mended. */
+  readonly passing?: boolean;
 }
 
 /** Store requests by what they are billed as, and the bytes that go through this host. */

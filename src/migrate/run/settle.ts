@@ -11,8 +11,8 @@ import { verify, type Verdict } from './verify.js';
 /** What came of trying to have a digest's content, verified, wherever it shall be. */
 export type Outcome =
   | { readonly state: 'settled'; readonly settled: Settled }
-  /** Nothing of it may be deleted. `reason` is a full sentence. */
-  | { readonly state: 'skipped'; readonly reason: string };
+  /** Nothing of it may be deleted. `reason` is a full sentence; `passing`: it may be mended. */
+  | { readonly state: 'skipped'; readonly reason: string; readonly passing?: boolean };
 
 export interface SettleContext {
   readonly store: WritableObjectStore;
@@ -39,7 +39,8 @@ export async function settle(move: Move, context: SettleContext): Promise<Outcom
     return await new Settling(move, steps, context).run();
   } catch (error) {
     if (!isStoreError(error, ...OF_ONE_OBJECT)) throw error;
-    return skipped(error.message);
+    const passing = !isStoreError(error, 'NotFound');
+    return { state: 'skipped', reason: error.message, passing };
   }
 }
 
