@@ -310,6 +310,10 @@ export class BlobContent implements ExtentOwner, AheadContent {
 
   #verified(verification: Verification): void {
     this.#observer.verified(this);
+    this.#completeDisk(verification);
+  }
+
+  #completeDisk(verification: Verification): void {
     this.#disk?.finish((position, bytes) => {
       for (let at = 0; at < bytes.byteLength; at += BLOCK_SIZE) {
         const block = bytes.subarray(at, at + BLOCK_SIZE);
@@ -344,6 +348,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
   }
 
   #closeDisk(): void {
+    if (this.#verification.isProven) this.#completeDisk(this.#verification);
     void this.#disk?.close();
     this.#disk = undefined;
   }

@@ -4,13 +4,13 @@ import type { Extent } from './extent.js';
 import type { ExtentMap } from './extent-map.js';
 
 /** Bytes that wait to be written, of one blob: what comes while there are more is not kept. */
-const MAX_WAITING = 64 * 1024 * 1024;
+const MAX_WAITING = 128 * 1024 * 1024;
 
 /** Writes that run at once. */
 const WRITERS = 2;
 
 /** What part of the memory they may take. */
-const WAITING_SHARE = 1 / 4;
+const WAITING_SHARE = 1 / 2;
 
 /** Whether bytes are those that were verified. */
 export type CheckBytes = (position: number, bytes: Uint8Array) => boolean;
@@ -114,9 +114,13 @@ export class DiskCopy {
     for (let index = first; index * partSize < extent.here; index++) this.#keep(index);
   }
 
-  /** All bytes are verified: make the blob complete, if all of it is on the disk or in memory. */
+  /**
+   * All bytes are verified: make the blob complete, if all of it is on the disk or in memory. What
+   * the disk did not take the first time may be there at the next reading.
+   */
   finish(check: CheckBytes): void {
-    this.#finishing ??= this.#finish(check);
+    const before = this.#finishing ?? Promise.resolve();
+    this.#finishing = before.then(() => this.#finish(check));
   }
 
   /** The bytes are wrong. It is still to be closed. */
@@ -155,6 +159,7 @@ export class DiskCopy {
       if (this.#waitingBytes >= this.#maxWaiting / 2) await this.#written();
     }
     await this.#written();
+    for (let index = 0; index < count; index++) if (!partial.has(index)) return;
     for (let index = 0; index < count; index++) {
       if (!this.#vouched.has(index) && !(await this.#recheck(partial, index, check))) return;
     }
