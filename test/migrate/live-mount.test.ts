@@ -29,29 +29,51 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-/** Read everything below `mountpoint` again and again while `work` runs. */
+/** What a reader tells when it has ended. */
+interface Told {
+  readonly rounds: number;
+  readonly blobs: number;
+  readonly wrong: readonly string[];
+}
+
+/** A process that reads everything below a directory again and again. */
+async function startReader(program: string, script: string, mountpoint: string) {
+  const reader = spawn(program, [join(import.meta.dirname, 'support', script), mountpoint], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let text = '';
+  reader.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  const closed = once(reader, 'close');
+  await once(reader.stdout, 'data');
+  const end = async (): Promise<Told> => {
+    reader.stdin.end();
+    expect(await closed, script).toEqual([0, null]);
+    return JSON.parse(text.trim().split('\n').at(-1) ?? '') as Told;
+  };
+  const kill = () => (reader.exitCode === null ? reader.kill('SIGKILL') : false);
+  return { end, kill };
+}
+
+/** Read and map everything below `mountpoint` again and again while `work` runs. */
 async function whileRead(
   mountpoint: string,
   work: () => Promise<void>,
-): Promise<{ rounds: number; blobs: number; wrong: string[] }> {
-  const script = join(import.meta.dirname, 'support/read-forever.mjs');
-  const reader = spawn(process.execPath, [script, mountpoint], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+): Promise<Told & { mapped: number }> {
+  const reader = await startReader(process.execPath, 'read-forever.mjs', mountpoint);
   try {
-    let text = '';
-    reader.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    await once(reader.stdout, 'data');
-    // So that what is found first is found at its old place.
-    await sleep(1000);
-    await work();
-    await sleep(1000);
-    reader.stdin.end();
-    await once(reader, 'close');
-    const told = text.trim().split('\n').at(-1) ?? '';
-    return JSON.parse(told) as { rounds: number; blobs: number; wrong: string[] };
+    const mapper = await startReader('python3', 'map-forever.py', mountpoint);
+    try {
+      // So that what is found first is found at its old place.
+      await sleep(1000);
+      await work();
+      await sleep(1000);
+      const [read, mapped] = await Promise.all([reader.end(), mapper.end()]);
+      return { ...read, mapped: mapped.blobs, wrong: [...read.wrong, ...mapped.wrong] };
+    } finally {
+      mapper.kill();
+    }
   } finally {
-    if (reader.exitCode === null) reader.kill('SIGKILL');
+    reader.kill();
   }
 }
 
@@ -119,10 +141,13 @@ describe('a mount whose bucket is migrated and rolled back', () => {
       await writeKeys(directory, largeImages(layout));
       const store = new LocalStore({ kind: 'file', root: directory, prefix: '' });
       const mount = await mountLayoutfs(directory, { arguments: ARGUMENTS });
-      const { rounds, blobs, wrong } = await whileRead(mount.mountpoint, () => thereAndBack(store));
+      const { rounds, blobs, mapped, wrong } = await whileRead(mount.mountpoint, () =>
+        thereAndBack(store),
+      );
       expect(wrong).toEqual([]);
       expect(rounds).toBeGreaterThan(2);
       expect(blobs).toBe(rounds * BLOBS_IN_ALL);
+      expect(mapped).toBeGreaterThan(BLOBS_IN_ALL);
       // Blobs were found again at other places, and not read from memory alone.
       const { counters } = await mount.status();
       expect(counters['blobs.fromShared']).toBeGreaterThan(10);
@@ -138,10 +163,13 @@ describe('a mount whose bucket is migrated and rolled back', () => {
     const { accessKey, secretKey } = inject('radosgw');
     const env = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };
     const mount = await mountLayoutfs(made.url, { arguments: ARGUMENTS, env });
-    const { rounds, blobs, wrong } = await whileRead(mount.mountpoint, () => thereAndBack(store));
+    const { rounds, blobs, mapped, wrong } = await whileRead(mount.mountpoint, () =>
+      thereAndBack(store),
+    );
     expect(wrong).toEqual([]);
     expect(rounds).toBeGreaterThan(1);
     expect(blobs).toBe(rounds * BLOBS_IN_ALL);
+    expect(mapped).toBeGreaterThan(BLOBS_IN_ALL);
     await mount.unmount();
     await store.close();
   });
