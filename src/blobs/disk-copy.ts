@@ -4,13 +4,13 @@ import type { Extent } from './extent.js';
 import type { ExtentMap } from './extent-map.js';
 
 /** Bytes that wait to be written, of one blob: what comes while there are more is not kept. */
-const MAX_WAITING = 128 * 1024 * 1024;
+const MAX_WAITING = 64 * 1024 * 1024;
 
 /** Writes that run at once. */
 const WRITERS = 2;
 
 /** What part of the memory they may take. */
-const WAITING_SHARE = 1 / 2;
+const WAITING_SHARE = 1 / 4;
 
 /** Whether bytes are those that were verified. */
 export type CheckBytes = (position: number, bytes: Uint8Array) => boolean;
