@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -96,6 +96,26 @@ describe('layoutfs migrate', () => {
     expect(shown.code).toBe(1);
     expect(shown.out).toMatch(/^✗ The repository "storage" lies where .* Rename it first\.$/m);
     expect(shown.out).not.toContain('To do it');
+  });
+
+  it('names from the bucket cannot steer the terminal, or the shell that a line is pasted into', async () => {
+    const name = 'x;$(id)\u001b]0;title\u0007';
+    await bucket.store.put(`team/alpha/.uploads/${name}`, Buffer.from('half'));
+    const shown = await layoutfs('migrate', '--to', 'shared', bucket.directory);
+    const refused = await layoutfs('migrate', '--to', 'shared', ...ACT, bucket.directory);
+    expect(shown.out).toContain('team/alpha/.uploads/x;$(id)?]0;title?');
+    expect(refused.err).toContain('team/alpha/.uploads/x;$(id)?]0;title?');
+    await bucket.store.delete(`team/alpha/.uploads/${name}`);
+    const words = ['--to', 'shared', ...ACT, '--json', bucket.directory];
+    const { report } = JSON.parse((await layoutfs('migrate', ...words)).out) as {
+      report: { run: string };
+    };
+    const journal = join(bucket.directory, '_layoutfs');
+    await rename(join(journal, report.run), join(journal, name));
+    const back = await layoutfs('rollback', bucket.directory);
+    expect(back.out).toContain("--run 'x;$(id)?]0;title?' --apply");
+    const told = [shown, refused, back].map(({ out, err }) => out + err).join('');
+    expect(told).not.toMatch(/(?!\n)\p{Cc}/u);
   });
 
   it('keeps to a rate', async () => {

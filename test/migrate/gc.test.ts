@@ -285,6 +285,22 @@ describe('deletes nothing', () => {
     });
   });
 
+  it('without saying first that a migration could still be taken back', async () => {
+    const { bucket } = bucketWithGarbage();
+    const journal = '_layoutfs/0001-20261124T000000Z/';
+    for (const name of ['begin', 'end']) bucket.objects[`${journal}${name}.json`] = '{}';
+    await withBucket(bucket, async ({ directory, store }) => {
+      const { code, report } = await gc(directory);
+      expect(code).toBe(0);
+      expect(report.warnings).toEqual([expect.stringContaining('0001-20261124T000000Z can still')]);
+      expect((await run(directory)).out).toMatch(
+        /^! The migration 0001-.* can still be taken back/m,
+      );
+      await store.put(`${journal}rolled-back.json`, Buffer.from('{}'));
+      expect((await gc(directory)).report.warnings).toEqual([]);
+    });
+  });
+
   it.each<[string, RegExp, (bucket: BucketBuilder) => [string, string]]>([
     [
       'an index changes',
