@@ -35,6 +35,8 @@ export interface CachedBlob {
   readonly path: string;
   /** Open for reading until {@link close}; for handing it to the kernel as a backing file. */
   readonly fd: number;
+  /** ctime of the file, in ns, when its bytes were known to be right. */
+  readonly changedAt: bigint;
   /**
    * Read into `target` until it is full.
    * @param position in the blob, in bytes

@@ -1,4 +1,5 @@
 import type { BlobContent, VerifyMode } from './content.js';
+import type { CachedBlob } from './disk-cache.js';
 import { whileItGetsOn, withinDeadline } from './deadline.js';
 import type { Stream } from './stream.js';
 import { Streams } from './stream.js';
@@ -20,7 +21,7 @@ export class OpenBlob {
    * A plain file with exactly the blob's bytes, which were verified: open until this handle and all
    * others of the blob are closed.
    */
-  readonly backing: { readonly fd: number } | undefined;
+  readonly backing: Pick<CachedBlob, 'fd' | 'changedAt'> | undefined;
   readonly #content: BlobContent;
   readonly #repository: string;
   readonly #options: OpenBlobOptions;
@@ -35,7 +36,7 @@ export class OpenBlob {
     this.#streams = new Streams(options.streamEnded);
     this.wasVerified = content.verified;
     const { onDisk } = content;
-    this.backing = onDisk && { fd: onDisk.fd };
+    this.backing = onDisk && { fd: onDisk.fd, changedAt: onDisk.changedAt };
     this.#generation = content.opened();
   }
 

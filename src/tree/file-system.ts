@@ -58,7 +58,17 @@ export interface OpenFile {
    * descriptor is open for reading until then, and the same for all handles of the inode that have
    * one. The kernel may read it instead of asking.
    */
-  readonly backing?: { readonly fd: number };
+  readonly backing?: BackingFile;
+}
+
+/** A plain file with the bytes of an open file. */
+export interface BackingFile {
+  readonly fd: number;
+  /**
+   * Its ctime, in ns, when its bytes were known to be right. When it has another one, an open is for
+   * the tree to answer, which looks at the bytes again. Undefined where nobody else may change it.
+   */
+  readonly changedAt?: bigint;
 }
 
 /** What a transport must know when the last reference of a handle goes. */

@@ -1,11 +1,11 @@
-import { ErrnoError } from './file-system.js';
+import { type BackingFile, ErrnoError } from './file-system.js';
 
 /** What an open file reads from. */
 export interface FileHandle {
   /** The content was known to be right before this open. */
   readonly verified: boolean;
   /** As of an open file. */
-  readonly backing?: { readonly fd: number };
+  readonly backing?: BackingFile;
   /** Bytes of the range that lie within the file. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Answers whether all that was read is known to be right. */

@@ -191,6 +191,17 @@ describe('damage is noticed, and the reader gets the right bytes', () => {
     await readAll(await mounted());
   });
 
+  it('a file that is flipped while it is mounted, at the next open', async () => {
+    await fill();
+    const mount = await mounted();
+    await readAll(mount);
+    await sleep(20);
+    for (const file of await cacheFiles()) await flip(file);
+    await readAll(mount);
+    await expect.poll(() => isKept(BIG), { timeout: 10_000 }).toBe(true);
+    await readAll(await mounted());
+  });
+
   it('a flipped bit on the way from the store is not kept', async () => {
     const mount = await mounted();
     store.proxy.add({ kind: 'flipBit', offset: 1_000_000 }, { key: MIDDLE.key });

@@ -64,6 +64,7 @@ export class SharedBlob {
     return {
       path: this.path,
       fd: this.#options.file.fd,
+      changedAt: BigInt(this.#options.fingerprint.ctime),
       read: (target, position) => {
         if (!isOpen) return Promise.reject(new Error(`${this.digest} was closed.`));
         return this.#read(target, position);

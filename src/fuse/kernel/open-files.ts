@@ -61,6 +61,8 @@ export class OpenFiles {
   async open(ino: InodeNumber): Promise<OpenedFile> {
     const shared = this.#shared.open(ino);
     if (shared !== undefined) return this.#sharedAnswer(shared);
+    // If there is one all the same, somebody has written to the file behind it.
+    this.#shared.retire(ino);
     const { handle: file, verified, backing } = await this.#fileSystem.open(ino);
     await this.#rightPages(ino);
     if (backing !== undefined) this.#shared.renew = true;
@@ -71,7 +73,7 @@ export class OpenFiles {
       // From now on there may be pages that nobody can vouch for.
       this.#shared.retire(ino);
     } else if ((pages.keep || backingId !== 0) && this.#inodes.attributeTimeout(ino) === Infinity) {
-      const published = this.#shared.publish(ino, open, backingId);
+      const published = this.#shared.publish(ino, open, backing && { ...backing, id: backingId });
       if (published !== undefined) return this.#sharedAnswer(published);
     }
     const handle = ++this.#lastHandle;

@@ -1,5 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import ts from 'typescript';
 import { afterEach, expect, test } from 'vitest';
@@ -53,6 +54,29 @@ const directories: string[] = [];
 afterEach(() =>
   Promise.all(directories.splice(0).map((path) => rm(path, { recursive: true, force: true }))),
 );
+
+test('gives no handle any more once the file behind it was changed', async () => {
+  const directory = await makeTemporaryDirectory('slots');
+  const file = await open(join(directory, 'file'), 'w+');
+  try {
+    const { ctimeNs: changedAt } = await file.stat({ bigint: true });
+    const slots = new OpenSlots(makeSlots());
+    const ino = 2 ** 40 + 5;
+    const enter = () => slots.enter(ino >>> 0, 2 ** 8);
+    const [slot = -1] = slots.candidates(ino);
+    const first = slots.publish(slot, ino, { id: 7, fd: file.fd, changedAt });
+    expect(enter()).toBe(first);
+    expect(slots.backingId(first)).toBe(7);
+    // Another ctime even where the clock of files ticks slowly.
+    await sleep(20);
+    await file.write('changed');
+    expect(enter()).toBeUndefined();
+    expect(slots.count(slot)).toBe(2);
+  } finally {
+    await file.close();
+    await rm(directory, { recursive: true });
+  }
+});
 
 test('what threads have open stays open, whatever is retired and published meanwhile', async () => {
   const directory = await makeTemporaryDirectory('layoutfs-slots');

@@ -1,3 +1,5 @@
+import { fstatSync } from 'node:fs';
+
 /**
  * Which inodes serving threads may open by themselves, and how often each is open: a table in
  * memory that all threads share.
@@ -37,6 +39,23 @@ const USES = 5;
 
 /** Id of the file that the kernel reads by itself, or 0; as long as the slot is published. */
 const BACKING = 6;
+
+/** Descriptor of that file, and both halves of its time of change when its bytes were known to be right. */
+const BACKING_FD = 7;
+const CHANGED_LOW = 8;
+const CHANGED_HIGH = 9;
+
+/** A plain file that has the bytes of an inode. */
+export interface Backing {
+  /** The kernel's id for it, when the kernel reads it by itself; 0 when we serve the reads. */
+  readonly id: number;
+  /** Open for reading as long as the slot is published. */
+  readonly fd: number;
+  /** Its ctime, in ns, when its bytes were known to be right; undefined where nobody may change it. */
+  readonly changedAt?: bigint;
+}
+
+const NO_BACKING: Backing = { id: 0, fd: -1 };
 
 /** Handles of slots are above all that the main thread gives. */
 const FIRST_HANDLE = 2 ** 48;
@@ -79,7 +98,7 @@ export class OpenSlots {
       Atomics.add(cells, base + COUNT, 1);
       const generation = Atomics.load(cells, base + ALLOWED);
       // The slot may have become another inode's since we looked.
-      if (generation !== 0 && this.#isFor(base, low, high)) {
+      if (generation !== 0 && this.#isFor(base, low, high) && this.#isUnchanged(base)) {
         Atomics.add(cells, base + USES, 1);
         return handleOf(slot, generation);
       }
@@ -119,17 +138,19 @@ export class OpenSlots {
 
   /**
    * Publish an inode in a free slot that nobody is counted in, opened once; by the main thread only.
-   * @param backingId of the file that the kernel reads by itself, or 0
    * @returns the handle of that first open
    */
-  publish(slot: number, ino: number, backingId = 0): number {
+  publish(slot: number, ino: number, { id, fd, changedAt }: Backing = NO_BACKING): number {
     const cells = this.#cells;
     const base = slot * WORDS;
     const generation = (Atomics.load(cells, base + GENERATION) % MAX_GENERATION) + 1;
     Atomics.add(cells, base + COUNT, 1);
     Atomics.add(cells, base + USES, 1);
     Atomics.store(cells, base + GENERATION, generation);
-    Atomics.store(cells, base + BACKING, backingId);
+    Atomics.store(cells, base + BACKING, id);
+    Atomics.store(cells, base + BACKING_FD, changedAt === undefined ? -1 : fd);
+    Atomics.store(cells, base + CHANGED_LOW, lowHalf(changedAt ?? 0n));
+    Atomics.store(cells, base + CHANGED_HIGH, highHalf(changedAt ?? 0n));
     Atomics.store(cells, base + LOW, ino | 0);
     Atomics.store(cells, base + HIGH, Math.floor(ino / 2 ** 32) | 0);
     Atomics.store(cells, base + ALLOWED, generation);
@@ -163,6 +184,22 @@ export class OpenSlots {
     Atomics.store(this.#cells, slot * WORDS + HIGH, 0);
   }
 
+  /** Whether the file behind it is still as it was when its bytes were verified. */
+  #isUnchanged(base: number): boolean {
+    const cells = this.#cells;
+    const fd = Atomics.load(cells, base + BACKING_FD);
+    if (fd < 0) return true;
+    try {
+      const { ctimeNs } = fstatSync(fd, { bigint: true });
+      return (
+        Atomics.load(cells, base + CHANGED_LOW) === lowHalf(ctimeNs) &&
+        Atomics.load(cells, base + CHANGED_HIGH) === highHalf(ctimeNs)
+      );
+    } catch {
+      return false;
+    }
+  }
+
   #isFor(base: number, low: number, high: number): boolean {
     const cells = this.#cells;
     return (
@@ -171,6 +208,9 @@ export class OpenSlots {
     );
   }
 }
+
+const lowHalf = (value: bigint) => Number(BigInt.asIntN(32, value));
+const highHalf = (value: bigint) => Number(BigInt.asIntN(32, value >> 32n));
 
 function handleOf(slot: number, generation: number): number {
   return FIRST_HANDLE + generation * SLOTS + slot;

@@ -1,5 +1,5 @@
 import type { InodeNumber } from '../../tree/file-system.js';
-import { makeSlots, OpenSlots, slotOf } from './open-slots.js';
+import { type Backing, makeSlots, OpenSlots, slotOf } from './open-slots.js';
 
 /** Between two looks for files that nobody opens any more, in ms. */
 const SWEEP_MS = 1000;
@@ -57,7 +57,7 @@ export class SharedFiles<File> {
    * @returns the handle of its first open; undefined if there is no room, or it is published
    *   already: then the file is not taken
    */
-  publish(ino: InodeNumber, file: File, backingId = 0): number | undefined {
+  publish(ino: InodeNumber, file: File, backing?: Backing): number | undefined {
     const last = this.#slotOf.get(ino);
     if (last !== undefined) {
       // One that is retired makes room as soon as nobody has it open.
@@ -68,10 +68,10 @@ export class SharedFiles<File> {
     if (taken === undefined) return undefined;
     const usesSeen = this.#slots.uses(taken);
     const fresh = { retired: false, usesSeen, idleSweeps: 0, sweeps: 0 };
-    this.#files.set(taken, { ino, file, backingId, ...fresh });
+    this.#files.set(taken, { ino, file, backingId: backing?.id ?? 0, ...fresh });
     this.#slotOf.set(ino, taken);
     this.#timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
-    return this.#slots.publish(taken, ino, backingId);
+    return this.#slots.publish(taken, ino, backing);
   }
 
   /** Open an inode as threads do; undefined if it is not published. */
