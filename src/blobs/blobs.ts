@@ -7,6 +7,7 @@ import { isEmptyDigest } from '../oci/empty.js';
 import { isHashSupported } from '../oci/hash.js';
 import type { Registry } from '../registry/registry.js';
 import { Absences } from './absences.js';
+import { Backlog } from './backlog.js';
 import {
   BlobContent,
   contentId,
@@ -47,6 +48,9 @@ export interface BlobsOptions {
 /** What is known of the blocks of verified blobs that nobody has open, in bytes of memory. */
 const VERIFIED_MEMORY = 16 * 1024 * 1024;
 
+/** What part of the memory may wait to be written to the disk. */
+const BACKLOG_SHARE = 1 / 4;
+
 /** Reads blobs: found in the store, fetched by ranges, shared in memory, verified. */
 export class Blobs implements ContentObserver {
   readonly #registry: Registry;
@@ -81,6 +85,7 @@ export class Blobs implements ContentObserver {
       hashing: new Hashing(memory.arena, options.log),
       transfers: new Transfers(this.#finder, options.deadlineMs),
       verify: options.verify ?? 'stream',
+      backlog: new Backlog(memory.arena.size * BACKLOG_SHARE),
       ...(options.disk && { disk: options.disk }),
     };
     this.#verified = new LRUCache({
@@ -90,6 +95,11 @@ export class Blobs implements ContentObserver {
         if (reason === 'evict') this.#forgetVerified(content);
       },
     });
+  }
+
+  /** Bytes in memory that are still to be written to the disk cache. */
+  get unwrittenBytes(): number {
+    return this.#means.backlog.bytes;
   }
 
   /** Be told of each blob some bytes of which are wrong, before anybody may open it again. */

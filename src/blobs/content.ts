@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.js';
 import type { GetResult } from '../store/object-store.js';
 import type { Arena } from './arena.js';
+import type { Backlog } from './backlog.js';
 import type { CachedBlob, DiskCache } from './disk-cache.js';
 import { DiskCopy } from './disk-copy.js';
 import { BlobError } from './errors.js';
@@ -34,6 +35,8 @@ export interface ContentMeans {
   readonly verify: VerifyMode;
   /** The cache on the local disk, where there is one. */
   readonly disk?: DiskCache;
+  /** What waits to be written there. */
+  readonly backlog: Backlog;
 }
 
 /** Whom {@link BlobContent} tells what it found out. */
@@ -324,7 +327,8 @@ export class BlobContent implements ExtentOwner, AheadContent {
   }
 
   async #lookOnDisk(cache: DiskCache): Promise<boolean> {
-    const disk = new DiskCopy(cache, this, this.extents, this.#arena);
+    const { backlog } = this.#means;
+    const disk = new DiskCopy(cache, this, { extents: this.extents, arena: this.#arena, backlog });
     this.#disk = disk;
     const isComplete = await disk.open();
     if (disk !== this.#disk) return false;

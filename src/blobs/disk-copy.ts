@@ -1,16 +1,11 @@
 import type { Arena } from './arena.js';
+import type { Backlog } from './backlog.js';
 import type { CachedBlob, ContentName, DiskCache, PartialBlob } from './disk-cache.js';
 import type { Extent } from './extent.js';
 import type { ExtentMap } from './extent-map.js';
 
-/** Bytes that wait to be written, of one blob: what comes while there are more is not kept. */
-const MAX_WAITING = 64 * 1024 * 1024;
-
-/** Writes that run at once. */
-const WRITERS = 2;
-
-/** What part of the memory they may take. */
-const WAITING_SHARE = 1 / 4;
+/** Writes of one blob that run at once: the disk should not wait for the event loop's next turn. */
+const WRITERS = 6;
 
 /** Whether bytes are those that were verified. */
 export type CheckBytes = (position: number, bytes: Uint8Array) => boolean;
@@ -31,6 +26,7 @@ export class DiskCopy {
   readonly #name: ContentName;
   readonly #extents: ExtentMap;
   readonly #arena: Arena;
+  readonly #backlog: Backlog;
   #complete: CachedBlob | undefined;
   /** No longer read, but open while handles are that were given its descriptor. */
   #dropped: CachedBlob | undefined;
@@ -41,18 +37,23 @@ export class DiskCopy {
   readonly #waiting: Write[] = [];
   /** Parts that wait or are being written. */
   readonly #pending = new Set<number>();
-  #waitingBytes = 0;
-  readonly #maxWaiting: number;
+  /** Parts that found no room to wait, for as long as they may be in memory; their bytes. */
+  readonly #skipped = new Map<number, number>();
+  readonly #retry = () => this.#catchUp();
   readonly #writing = new Set<Promise<void>>();
   #opening: Promise<void> | undefined;
   #finishing: Promise<void> | undefined;
 
-  constructor(disk: DiskCache, name: ContentName, extents: ExtentMap, arena: Arena) {
+  constructor(
+    disk: DiskCache,
+    name: ContentName,
+    { extents, arena, backlog }: { extents: ExtentMap; arena: Arena; backlog: Backlog },
+  ) {
     this.#disk = disk;
     this.#name = name;
     this.#extents = extents;
     this.#arena = arena;
-    this.#maxWaiting = Math.min(MAX_WAITING, arena.size * WAITING_SHARE);
+    this.#backlog = backlog;
   }
 
   /** The whole blob, if the disk has it. */
@@ -130,6 +131,7 @@ export class DiskCopy {
     await this.#opening;
     const partial = this.#partial;
     this.#partial = undefined;
+    this.#forgetSkipped();
     this.#forgetWaiting();
     await partial?.discard();
   }
@@ -143,6 +145,7 @@ export class DiskCopy {
     await this.#opening;
     await this.#finishing;
     await this.#written();
+    this.#forgetSkipped();
     const partial = this.#partial;
     this.#partial = undefined;
     await partial?.close();
@@ -156,9 +159,10 @@ export class DiskCopy {
     for (let index = 0; index < count; index++) {
       this.#keep(index);
       // No faster than the disk: nobody waits for this.
-      if (this.#waitingBytes >= this.#maxWaiting / 2) await this.#written();
+      if (this.#skipped.size > 0) await this.#written();
     }
     await this.#written();
+    this.#forgetSkipped();
     for (let index = 0; index < count; index++) if (!partial.has(index)) return;
     for (let index = 0; index < count; index++) {
       if (!this.#vouched.has(index) && !(await this.#recheck(partial, index, check))) return;
@@ -187,15 +191,42 @@ export class DiskCopy {
     const end = Math.min(this.#name.size, start + partSize);
     if (end <= start || this.#vouched.has(index)) return;
     if (this.#pending.has(index)) return;
-    if (this.#waitingBytes + end - start > this.#maxWaiting) return;
-    if (this.#extents.hereFrom(start) < end) return;
+    const isSkipped = this.#skipped.has(index);
+    if (this.#extents.hereFrom(start) < end) {
+      if (isSkipped) this.#unskip(index);
+      return;
+    }
+    if (!this.#backlog.enter(end - start, this.#retry)) {
+      if (!isSkipped) this.#backlog.skip(end - start);
+      this.#skipped.set(index, end - start);
+      return;
+    }
+    if (isSkipped) this.#unskip(index);
     const write = this.#memoryOf(index, start, end);
     this.#waiting.push(write);
     this.#pending.add(index);
-    this.#waitingBytes += end - start;
     if (this.#writing.size === WRITERS) return;
     const writing = this.#writeAll().finally(() => this.#writing.delete(writing));
     this.#writing.add(writing);
+  }
+
+  /** There may be room for what found none. */
+  #catchUp(): void {
+    for (const index of [...this.#skipped.keys()]) {
+      const before = this.#skipped.size;
+      this.#keep(index);
+      if (this.#skipped.size === before) return;
+    }
+  }
+
+  #unskip(index: number): void {
+    this.#backlog.skip(-(this.#skipped.get(index) ?? 0));
+    this.#skipped.delete(index);
+  }
+
+  #forgetSkipped(): void {
+    this.#backlog.forget(this.#retry);
+    for (const index of [...this.#skipped.keys()]) this.#unskip(index);
   }
 
   /** A part in memory, held there, or copied together where it lies in several places. */
@@ -232,8 +263,9 @@ export class DiskCopy {
     }
   }
 
+  /** All that waits, and what finds room meanwhile, is written. */
   async #written(): Promise<void> {
-    await Promise.all(this.#writing);
+    while (this.#writing.size > 0) await Promise.all(this.#writing);
   }
 
   /** What waits first, and what follows it in the blob and in memory: one write is faster than many. */
@@ -249,8 +281,8 @@ export class DiskCopy {
 
   #release(write: Write): void {
     this.#pending.delete(write.index);
-    this.#waitingBytes -= write.bytes.byteLength;
     write.held?.drop();
+    this.#backlog.leave(write.bytes.byteLength);
   }
 
   #forgetWaiting(): void {

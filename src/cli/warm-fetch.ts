@@ -16,6 +16,15 @@ const ATTEMPTS = 3;
 /** Pause before the second attempt, in ms; twice that before the third. */
 const PAUSE = 1000;
 
+/** Bytes that are read before it is seen whether the disk keeps up. */
+const STRIDE = 8 * 1024 * 1024;
+
+/** What may wait to be written while more is read, in bytes: memory holds so little of a large blob. */
+const MAX_UNWRITTEN = 16 * 1024 * 1024;
+
+/** How long a disk that writes nothing is waited for, in ms. */
+const DISK_PATIENCE_MS = 10_000;
+
 /** How long it may take until a blob that was read is complete on the disk, in ms. */
 const SETTLE_MS = 60_000;
 
@@ -117,12 +126,27 @@ async function readThrough(
       if (bytes === 0) throw new Error(`It ends after ${position} of ${blob.size} bytes.`);
       position += bytes;
       reached(position);
+      if (position % STRIDE < bytes) await letDiskKeepUp(target, signal);
     }
     // Open until then: it is made complete by its reader.
     await settle(target, blob, signal);
   } finally {
     // Of a file of the mount it waits for the read under way.
     await unlessAborted(signal, reader.close()).catch(() => undefined);
+  }
+}
+
+/** A reader that is faster than the disk would leave it behind, and the blob incomplete. */
+async function letDiskKeepUp(target: WarmTarget, signal: AbortSignal): Promise<void> {
+  let least = Infinity;
+  let until = 0;
+  for (let pause = 5; ; pause = Math.min(100, pause * 2)) {
+    const unwritten = await target.unwrittenBytes();
+    if (unwritten === undefined || unwritten <= MAX_UNWRITTEN) return;
+    if (unwritten < least) until = performance.now() + DISK_PATIENCE_MS;
+    else if (performance.now() > until) return;
+    least = Math.min(least, unwritten);
+    await sleep(pause, undefined, { signal });
   }
 }
 

@@ -16,6 +16,8 @@ export interface WarmTarget {
   has(name: ContentName): Promise<boolean | undefined>;
   /** Why the cache takes nothing at the moment. */
   trouble(): Promise<string | undefined>;
+  /** Bytes that were fetched and are still to be written; undefined where that is not known. */
+  unwrittenBytes(): Promise<number | undefined>;
   /** @throws BlobError, system errors */
   open(name: BlobName): Promise<WarmReader>;
 }
@@ -39,6 +41,7 @@ export function cacheTarget(cache: LocalDiskCache, blobs: Blobs): WarmTarget {
       return blob !== undefined;
     },
     trouble: () => Promise.resolve(cache.status().trouble),
+    unwrittenBytes: () => Promise.resolve(blobs.unwrittenBytes),
     open: async (name) => {
       const blob = await blobs.open(name);
       return {
@@ -69,6 +72,7 @@ export function mountTarget(
       );
     },
     trouble: async () => (await status())?.cache?.trouble,
+    unwrittenBytes: async () => (await status())?.cache?.unwrittenBytes,
     open: async ({ repository, digest }) => {
       const { algorithm, encoded } = digestParts(digest);
       const file = await open(join(mountpoint, repository, 'blobs', algorithm, encoded), 'r');

@@ -42,7 +42,10 @@ export interface MountStatus {
     readonly budgetBytes: number;
   };
   /** The disk cache, where it has one. */
-  readonly cache?: DiskCacheStatus;
+  readonly cache?: DiskCacheStatus & {
+    /** Bytes in memory that are still to be written to it. */
+    readonly unwrittenBytes: number;
+  };
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
@@ -93,7 +96,9 @@ export function describeMount(parts: MountParts): () => MountStatus {
       tree: wired.tree.status(),
       requests: parts.mounted.requests(),
       memory: { rssBytes: rss, heapBytes: heapUsed, budgetBytes: job.options.memory },
-      ...(wired.disk && { cache: wired.disk.status() }),
+      ...(wired.disk && {
+        cache: { ...wired.disk.status(), unwrittenBytes: wired.blobs.unwrittenBytes },
+      }),
       counters: parts.counters.snapshot(),
     };
   };

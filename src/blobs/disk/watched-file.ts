@@ -1,15 +1,21 @@
 import type { FileHandle } from 'node:fs/promises';
 
+type Change = (file: FileHandle) => Promise<unknown>;
+
 /**
- * A file that only we should change. Our changes are made one after the other, and before each of
- * them the mtime tells whether somebody else changed it since the last one.
+ * A file that only we should change. The mtime tells whether somebody else has changed it since our
+ * last change: it is looked at before our changes and after them, and those that come meanwhile are
+ * made together the next time.
  */
 export class WatchedFile {
   readonly handle: FileHandle;
   readonly #strangers: () => void;
   /** Nanoseconds since the epoch, after our last change. */
   #mtime: bigint | undefined;
-  #changing: Promise<unknown> = Promise.resolve();
+  #changing: Promise<void> = Promise.resolve();
+  #next:
+    | { readonly works: Change[]; readonly made: Promise<PromiseSettledResult<unknown>[]> }
+    | undefined;
 
   /** @param strangers called when somebody else has changed the file */
   constructor(handle: FileHandle, strangers: () => void) {
@@ -18,20 +24,32 @@ export class WatchedFile {
   }
 
   /**
-   * Change the file, when all earlier changes are made.
+   * Change the file, beside others who want to change another part of it, when all earlier changes
+   * are made.
    * @throws what `work` throws, and system errors
    */
-  change<T>(work: (file: FileHandle) => Promise<T>): Promise<T> {
-    const changed = this.#changing.then(async () => {
+  async change<T>(work: (file: FileHandle) => Promise<T>): Promise<T> {
+    this.#next ??= this.#plan();
+    const index = this.#next.works.push(work) - 1;
+    const made = (await this.#next.made)[index];
+    if (made?.status === 'fulfilled') return made.value as T;
+    throw made?.reason;
+  }
+
+  #plan() {
+    const works: Change[] = [];
+    const made = this.#changing.then(async () => {
+      this.#next = undefined;
       await this.#look();
-      try {
-        return await work(this.handle);
-      } finally {
-        this.#mtime = await this.#now();
-      }
+      const results = await Promise.allSettled(works.map((work) => work(this.handle)));
+      this.#mtime = await this.#now();
+      return results;
     });
-    this.#changing = changed.catch(() => undefined);
-    return changed;
+    this.#changing = made.then(
+      () => undefined,
+      () => undefined,
+    );
+    return { works, made };
   }
 
   /**
