@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { readMountTable, topMount } from '../../src/fuse/mount-table.js';
@@ -114,6 +115,26 @@ test('a listing that changed is read anew at the next opening of the directory',
   expect(await list()).toEqual(['d']);
   await mount.announce('listing', '/e');
   expect(await list()).toEqual(['d', 'e']);
+  await endClean();
+});
+
+test('a listing that nobody announced is shown once the refresh interval is over', async () => {
+  mount = await MemoryMount.start({ '/one': file('x', HOUR) }, { ...kernel, refreshMs: 1500 });
+  const list = async () => (await run('ls', [mount.directory])).stdout.trim().split('\n');
+  const begun = performance.now();
+  expect(await list()).toEqual(['one']);
+  await mount.put('/two', file('x', HOUR));
+  const seen = await list();
+  if (performance.now() - begun < 1000) expect(seen).toEqual(['one']);
+  const { readdir } = (await mount.report()).calls;
+  await sleep(1600);
+  // Who passes through first waits for no listing, and hides no change from those who list.
+  await run('stat', [mount.path('one')]);
+  expect((await mount.report()).calls['readdir']).toBe(readdir);
+  expect(await list()).toEqual(['one', 'two']);
+  await sleep(1600);
+  await mount.remove('/one');
+  expect(await list()).toEqual(['two']);
   await endClean();
 });
 

@@ -1,7 +1,11 @@
 import type { InodeNumber } from '../../tree/file-system.js';
 import type { InProgress } from './in-progress.js';
 import type { KernelInodes } from './kernel-inodes.js';
-import { encodeInvalidateEntry, encodeInvalidateInode } from './replies.js';
+import {
+  encodeInvalidateAttributes,
+  encodeInvalidateEntry,
+  encodeInvalidateInode,
+} from './replies.js';
 
 /** How long {@link Announcements.made} waits, in ms. */
 const DEADLINE_MS = 3000;
@@ -35,6 +39,11 @@ export class Announcements {
   /** All names of files that may come to lead elsewhere are to be looked up again. */
   allNames(): void {
     for (const { parent, name } of this.#inodes.names()) this.nameChanged(parent, name);
+  }
+
+  /** A directory has other entries: whatever the kernel remembers of it, it asks before it uses it. */
+  listingChanged(directory: InodeNumber): void {
+    void this.#make(directory, `listing ${directory}`, encodeInvalidateAttributes(directory));
   }
 
   /**

@@ -11,11 +11,12 @@ import {
 } from '../../tree/file-system.js';
 import { Announcements, type Notify } from './announcements.js';
 import { type BackingCalls, BackingFiles } from './backing-files.js';
-import { DirectoryHandles, countBefore, positionAfter } from './directory-handles.js';
 import { DirentWriter } from './dirents.js';
 import type { KnownNames } from './known-names.js';
 import { InProgress } from './in-progress.js';
+import { KeptListings } from './kept-listings.js';
 import { KernelInodes } from './kernel-inodes.js';
+import { countBefore, Listings, positionAfter } from './listings.js';
 import { OpenFiles } from './open-files.js';
 import { NamePublisher } from './name-publisher.js';
 import { MAX_READ, MINOR_WITH_EPOCH, InitFlag2, OpenFlag, type Unique } from './protocol.js';
@@ -27,10 +28,12 @@ import {
   encodeOpen,
   encodeStatfs,
   encodeStatus,
+  type EntryReply,
+  keepsListings,
   type Owner,
 } from './replies.js';
 import { refusal } from './refusals.js';
-import type { Request } from './requests.js';
+import type { Body, Request } from './requests.js';
 
 const { errno } = osConstants;
 
@@ -66,12 +69,15 @@ export class Operations {
   readonly #inodes: KernelInodes;
   readonly #backings: BackingFiles;
   readonly #files: OpenFiles;
-  readonly #directories: DirectoryHandles;
+  readonly #listings: Listings;
+  readonly #kept = new KeptListings();
   readonly #publisher: NamePublisher;
   readonly #inProgress = new InProgress();
   readonly #announcements: Announcements;
   readonly #unwatch: () => void;
   #kernelMinor = 0;
+  /** The kernel opens directories without asking. */
+  #keepsListings = false;
 
   constructor(fileSystem: FileSystem, options: OperationsOptions) {
     this.#fileSystem = fileSystem;
@@ -81,7 +87,7 @@ export class Operations {
     this.#inodes = new KernelInodes(fileSystem, options.refreshMs);
     this.#backings = new BackingFiles(options.backings, options.log);
     this.#files = new OpenFiles(fileSystem, this.#inodes, this.#backings);
-    this.#directories = new DirectoryHandles(fileSystem, this.#inodes);
+    this.#listings = new Listings(fileSystem, this.#inodes);
     this.#publisher = new NamePublisher(fileSystem, options);
     this.#announcements = new Announcements(this.#inodes, this.#inProgress, options.notify);
     this.#unwatch = fileSystem.watch((change) => this.#changed(change));
@@ -120,7 +126,8 @@ export class Operations {
    *   that knows no epochs is told of the names of files; directories it asks for in time.
    */
   refresh(): boolean {
-    this.#directories.expireAll();
+    this.#listings.expireAll();
+    for (const directory of this.#kept.directories()) this.#dropKept(directory);
     this.#publisher.expireAll();
     if (this.#kernelMinor >= MINOR_WITH_EPOCH) return true;
     this.#announcements.allNames();
@@ -138,7 +145,7 @@ export class Operations {
     await this.#inProgress.settled();
     this.#publisher.close();
     this.#files.releaseAll();
-    this.#directories.releaseAll();
+    this.#listings.releaseAll();
     this.#inodes.forgetAll();
   }
 
@@ -172,14 +179,18 @@ export class Operations {
     switch (body.kind) {
       case 'init':
         this.#kernelMinor = body.minor;
+        this.#keepsListings = keepsListings(body);
         if ((body.flags2 & InitFlag2.PASSTHROUGH) !== 0) this.#backings.allow();
         return { chunks: [encodeInit(unique, body)] };
       case 'lookup':
         return this.#lookup(unique, nodeid, body.name);
       case 'getattr': {
         const attributes = await this.#fileSystem.getattr(nodeid);
-        const timeout = this.#inodes.attributeTimeout(nodeid);
-        return { chunks: [encodeAttributes(unique, attributes, timeout, this.#owner)] };
+        const attributeTimeout = this.#inodes.attributeTimeout(nodeid);
+        const told = this.#asTold({ attributes, attributeTimeout, entryTimeout: 0 });
+        return {
+          chunks: [encodeAttributes(unique, told.attributes, told.attributeTimeout, this.#owner)],
+        };
       }
       case 'open':
         return this.#open(unique, nodeid, body.flags);
@@ -192,18 +203,15 @@ export class Operations {
         this.#files.release(body.handle);
         return { chunks: [encodeStatus(unique)] };
       case 'opendir': {
-        const { handle, keepListing } = await this.#directories.open(nodeid);
-        const flags = OpenFlag.CACHE_DIR | (keepListing ? OpenFlag.KEEP_CACHE : 0);
-        return {
-          chunks: [encodeOpen(unique, handle, flags)],
-          undo: () => this.#directories.release(handle),
-        };
+        if (this.#keepsListings) return { chunks: [encodeStatus(unique, errno.ENOSYS)] };
+        const isCurrent = await this.#listings.isCurrent(nodeid);
+        const flags = OpenFlag.CACHE_DIR | (isCurrent ? OpenFlag.KEEP_CACHE : 0);
+        return { chunks: [encodeOpen(unique, 0, flags)] };
       }
       case 'readdir':
       case 'readdirplus':
-        return this.#readdir(unique, body, body.kind === 'readdirplus');
+        return this.#readdir(unique, nodeid, body);
       case 'releasedir':
-        this.#directories.release(body.handle);
         return { chunks: [encodeStatus(unique)] };
       case 'statfs':
         return { chunks: [encodeStatfs(unique, this.#fileSystem.statfs())] };
@@ -227,7 +235,7 @@ export class Operations {
     this.#inodes.told(parent, name, entry);
     if (entry.entryTimeout === Infinity) this.#publisher.lookedUp(parent);
     return {
-      chunks: [encodeEntry(unique, entry, this.#owner)],
+      chunks: [encodeEntry(unique, this.#asTold(entry), this.#owner)],
       undo: () => this.#forget(entry.attributes.ino, 1),
     };
   }
@@ -247,10 +255,12 @@ export class Operations {
 
   async #readdir(
     unique: Unique,
-    { handle, offset, size }: { handle: number; offset: number; size: number },
-    isPlus: boolean,
+    ino: number,
+    { kind, offset, size }: Body & { kind: 'readdir' | 'readdirplus' | 'read' },
   ): Promise<Reply> {
-    const { ino, listing } = await this.#directories.listing(handle, offset);
+    const listing = await this.#listings.at(ino, offset);
+    if (offset === 0 && this.#keepsListings) this.#kept.told(ino, this.#listings.freshFor(ino));
+    const isPlus = kind === 'readdirplus';
     const self = await this.#fileSystem.getattr(ino);
     const up: Attributes = { ...self, ino: this.#inodes.parentOf(ino) };
     const dots = [
@@ -270,7 +280,7 @@ export class Operations {
         const referred = this.#fileSystem.refer(entry);
         this.#inodes.told(ino, entry.name, referred);
         taken.push(referred.attributes.ino);
-        return referred;
+        return this.#asTold(referred);
       };
       const fits = isPlus
         ? writer.addPlus(entry, next, take, this.#owner)
@@ -285,14 +295,34 @@ export class Operations {
     };
   }
 
+  /** An entry, and for a directory what has the kernel give up in time what it keeps of it. */
+  #asTold(entry: EntryReply): EntryReply {
+    const { ino, kind, mtime } = entry.attributes;
+    if (kind !== 'directory' || !this.#keepsListings) return entry;
+    // Whoever begins to read it while the attributes are remembered is given the newest listing.
+    const freshFor = this.#kept.freshFor(ino) ?? (this.#listings.freshFor(ino) || Infinity);
+    // The ctime stays: tar(1) reports directories whose ctime changes while it reads them.
+    const changed = { mtime: mtime + this.#kept.changes(ino), ctime: mtime };
+    return {
+      ...entry,
+      attributes: { ...entry.attributes, ...changed },
+      attributeTimeout: Math.min(entry.attributeTimeout, freshFor),
+    };
+  }
+
+  /** The kernel is to ask before it shows what it may have kept of a directory. */
+  #dropKept(directory: InodeNumber): void {
+    if (this.#kept.drop(directory)) this.#announcements.listingChanged(directory);
+  }
+
   #changed(change: Change): void {
     switch (change.kind) {
       case 'name':
         this.#announcements.nameChanged(change.directory, change.name);
         break;
       case 'listing':
-        // The kernel asks whether the listing that it keeps is still the one, at each OPENDIR.
-        this.#directories.expire(change.directory);
+        this.#listings.expire(change.directory);
+        this.#dropKept(change.directory);
         this.#publisher.expire(change.directory);
         break;
       case 'bytes':
@@ -304,7 +334,8 @@ export class Operations {
   #forget(ino: number, count: number): void {
     if (!this.#inodes.forget(ino, count)) return;
     this.#files.forget(ino);
-    this.#directories.forget(ino);
+    this.#listings.forget(ino);
+    this.#kept.forget(ino);
     this.#publisher.forget(ino);
   }
 }

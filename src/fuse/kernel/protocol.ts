@@ -49,10 +49,14 @@ export const Opcode = {
 /** The flags of `fuse_init_in` and `fuse_init_out` that we look at or set. */
 export const InitFlag = {
   ASYNC_READ: 1 << 0,
+  /** The kernel looks at modification times before it uses what it keeps. */
+  AUTO_INVAL_DATA: 1 << 12,
   DO_READDIRPLUS: 1 << 13,
   READDIRPLUS_AUTO: 1 << 14,
   PARALLEL_DIROPS: 1 << 18,
   MAX_PAGES: 1 << 22,
+  /** OPENDIR may be answered ENOSYS: then the kernel keeps listings without asking at each open. */
+  NO_OPENDIR_SUPPORT: 1 << 24,
   INIT_EXT: 1 << 30,
 } as const;
 

@@ -31,9 +31,15 @@ export interface Owner {
   readonly umask?: number;
 }
 
+/** Attributes as the kernel is told them. */
+export interface ReplyAttributes extends Attributes {
+  /** Milliseconds since the epoch; that of the modification if it is not said. */
+  readonly ctime?: number;
+}
+
 /** An entry as the kernel shall remember it; times in ms. */
 export interface EntryReply {
-  readonly attributes: Attributes;
+  readonly attributes: ReplyAttributes;
   readonly entryTimeout: number;
   readonly attributeTimeout: number;
 }
@@ -58,6 +64,15 @@ export interface KernelOffer {
   readonly flags2: number;
 }
 
+/**
+ * Whether the kernel can do without OPENDIR, and looks at the modification time of a directory before
+ * it shows a listing that it kept.
+ */
+export function keepsListings({ flags }: Pick<KernelOffer, 'flags'>): boolean {
+  const needed = InitFlag.NO_OPENDIR_SUPPORT | InitFlag.AUTO_INVAL_DATA;
+  return (flags & needed) === needed;
+}
+
 /** `fuse_init_out`; nothing in it that the kernel does not offer. */
 export function encodeInit(unique: Unique, kernel: KernelOffer): Buffer {
   const { reply, body } = start(unique, Size.INIT_OUT);
@@ -68,7 +83,8 @@ export function encodeInit(unique: Unique, kernel: KernelOffer): Buffer {
     InitFlag.PARALLEL_DIROPS |
     InitFlag.MAX_PAGES |
     InitFlag.INIT_EXT;
-  const flags = (wanted & kernel.flags) >>> 0;
+  const keeping = keepsListings(kernel) ? InitFlag.AUTO_INVAL_DATA : 0;
+  const flags = ((wanted & kernel.flags) | keeping) >>> 0;
   reply.writeUInt32LE(PROTOCOL.major, body);
   reply.writeUInt32LE(Math.min(kernel.minor, PROTOCOL.minor), body + 4);
   reply.writeUInt32LE(kernel.maxReadahead, body + 8);
@@ -87,7 +103,7 @@ export function encodeInit(unique: Unique, kernel: KernelOffer): Buffer {
 /** `fuse_attr_out`; `timeout` in ms. */
 export function encodeAttributes(
   unique: Unique,
-  attributes: Attributes,
+  attributes: ReplyAttributes,
   timeout: number,
   owner: Owner,
 ): Buffer {
@@ -141,6 +157,14 @@ export function encodeInvalidateInode(nodeid: number): Buffer {
   return notice;
 }
 
+/** Forget the attributes that the kernel has of an inode, but nothing else. */
+export function encodeInvalidateAttributes(nodeid: number): Buffer {
+  const notice = encodeInvalidateInode(nodeid);
+  // A negative offset: no pages.
+  writeWide(notice, -1, Size.OUT_HEADER + 8);
+  return notice;
+}
+
 /** Forget what the kernel remembers of a name in a directory, be it there or absent. */
 export function encodeInvalidateEntry(parent: number, name: string): Buffer {
   const bytes = Buffer.from(name, 'utf8');
@@ -179,18 +203,17 @@ export function writeWide(target: Buffer, value: number, offset: number): void {
 function writeAttributes(
   target: Buffer,
   offset: number,
-  attributes: Attributes,
+  attributes: ReplyAttributes,
   owner: Owner,
 ): void {
-  const { ino, kind, size, permissions, nlink, mtime } = attributes;
-  const seconds = Math.floor(mtime / 1000);
-  const nanoseconds = Math.trunc(mtime - seconds * 1000) * 1_000_000;
+  const { ino, kind, size, permissions, nlink, mtime, ctime = mtime } = attributes;
   writeWide(target, ino, offset);
   writeWide(target, size, offset + 8);
   writeWide(target, Math.ceil(size / STAT_BLOCK), offset + 16);
-  for (let time = 0; time < 3; time += 1) {
-    writeWide(target, seconds, offset + 24 + time * 8);
-    target.writeUInt32LE(nanoseconds, offset + 48 + time * 4);
+  for (const [index, time] of [mtime, mtime, ctime].entries()) {
+    const seconds = Math.floor(time / 1000);
+    writeWide(target, seconds, offset + 24 + index * 8);
+    target.writeUInt32LE(Math.trunc(time - seconds * 1000) * 1_000_000, offset + 48 + index * 4);
   }
   target.writeUInt32LE(typeBits(kind) | (permissions & ~(owner.umask ?? 0)), offset + 60);
   target.writeUInt32LE(nlink, offset + 64);
