@@ -29,7 +29,7 @@ export class DiskCopy {
   readonly #backlog: Backlog;
   #complete: CachedBlob | undefined;
   /** No longer read, but open while handles are that were given its descriptor. */
-  #dropped: CachedBlob | undefined;
+  readonly #dropped: CachedBlob[] = [];
   #partial: PartialBlob | undefined;
   #isClosed = false;
   /** Parts that are on the disk as they were in memory: written, or read, by us. */
@@ -103,7 +103,7 @@ export class DiskCopy {
 
   /** The complete blob cannot be read, or is not right. */
   dropComplete(): void {
-    this.#dropped ??= this.#complete;
+    if (this.#complete) this.#dropped.push(this.#complete);
     this.#complete = undefined;
   }
 
@@ -140,8 +140,7 @@ export class DiskCopy {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.dropComplete();
-    this.#dropped?.close();
-    this.#dropped = undefined;
+    for (const dropped of this.#dropped.splice(0)) dropped.close();
     await this.#opening;
     await this.#finishing;
     await this.#written();
