@@ -252,11 +252,14 @@ export class BlobContent implements ExtentOwner, AheadContent {
     for (const extent of [...this.extents]) this.#abandon(extent);
   }
 
-  /** What is in memory next in order is given to the hash as soon as that is free. */
+  /**
+   * What is in memory next in order is given to the hash as soon as that is free. The kernel reads
+   * ahead in several requests, so what comes a little later may have been read already.
+   */
   willHash(extent: Extent): boolean {
     const { fed, verified } = this.#verification;
     if (verified || fed === 0 || extent.end <= fed) return false;
-    return extent.start <= fed || extent.start < this.extents.hereFrom(fed);
+    return extent.start <= fed || extent.start < this.extents.comingFrom(fed);
   }
 
   arrived(): void {
@@ -360,6 +363,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
   /** Wait until some bytes from `position` on are in memory. */
   async #awaitBytes(reading: Reading, position: number): Promise<void> {
     const end = Math.min(this.size, position + HASH_STEP);
+    reading.stream.read(position, end);
     this.#want(reading, position, end);
     const extent = this.extents.at(position);
     if (!extent) return;

@@ -65,6 +65,17 @@ export class ExtentMap implements Iterable<Extent> {
     return at;
   }
 
+  /** The same, with what is about to come: it is being fetched, and has memory. */
+  comingFrom(position: number): number {
+    let at = position;
+    for (let extent = this.at(at); extent; extent = this.at(at)) {
+      const end = extent.isFilling && extent.piece ? extent.end : extent.here;
+      if (end <= at) break;
+      at = end;
+    }
+    return at;
+  }
+
   #deleteBlocks(extent: Extent, from: number): void {
     for (let at = from; at < extent.end; at += BLOCK_SIZE) this.#byBlock.delete(blockOf(at));
   }
