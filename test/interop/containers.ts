@@ -26,10 +26,13 @@ export function runContainers(bucket: Bucket, store: StoreBucket): void {
 
     /** Run buildah or podman with image storage of the test's own. */
     const withStorage = (command: Engine, ...args: string[]): Promise<string> => {
-      const directories = ['root', 'runroot'].flatMap((name) => [
-        `--${name}`,
-        join(mounted.scratch, name),
-      ]);
+      // Podman refuses a runroot of more than 50 characters, hence the short name.
+      const directories = [
+        '--root',
+        join(mounted.scratch, 'root'),
+        '--runroot',
+        join(mounted.scratch, 'run'),
+      ];
       return runOk(command, [...directories, '--storage-driver', 'vfs', ...args]);
     };
 
