@@ -45,6 +45,14 @@ export interface BlobsOptions {
   readonly counters: Counters;
 }
 
+/** Whom {@link Blobs} tells what nobody asked for. Its methods must not throw. */
+export interface BlobsWatcher {
+  /** Some bytes of a blob are wrong; told before anybody may open it again. */
+  wrong(name: BlobName): void;
+  /** A blob has become complete in the disk cache. */
+  kept(blob: Pick<BlobContent, 'scope' | 'digest' | 'size'>): void;
+}
+
 /** What is known of the blocks of verified blobs that nobody has open, in bytes of memory. */
 const VERIFIED_MEMORY = 16 * 1024 * 1024;
 
@@ -65,7 +73,7 @@ export class Blobs implements ContentObserver {
   readonly #contents = new Map<string, BlobContent>();
   readonly #verified: LRUCache<string, BlobContent>;
   readonly #finding = new Map<string, Promise<void>>();
-  #onWrong: (name: BlobName) => void = () => undefined;
+  #watcher: BlobsWatcher | undefined;
 
   constructor(options: BlobsOptions) {
     this.#registry = options.registry;
@@ -102,9 +110,9 @@ export class Blobs implements ContentObserver {
     return this.#means.backlog.bytes;
   }
 
-  /** Be told of each blob some bytes of which are wrong, before anybody may open it again. */
-  watch(onWrong: (name: BlobName) => void): void {
-    this.#onWrong = onWrong;
+  /** Tell one watcher of what happens to blobs. */
+  watch(watcher: BlobsWatcher): void {
+    this.#watcher = watcher;
   }
 
   /**
@@ -202,11 +210,15 @@ export class Blobs implements ContentObserver {
 
   poisoned(content: BlobContent, repository: string, reason: string): void {
     const name = nameOf(content, repository);
-    this.#onWrong(name);
+    this.#watcher?.wrong(name);
     this.#reportMismatch(
       name,
       `The stored bytes do not hash to the blob's name (${reason}); its readers get an I/O error.`,
     );
+  }
+
+  kept(content: BlobContent): void {
+    this.#watcher?.kept(content);
   }
 
   emptied(content: BlobContent): void {

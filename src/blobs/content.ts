@@ -49,6 +49,8 @@ export interface ContentObserver {
   verified(content: BlobContent): void;
   /** Wrong bytes were found after some had been delivered, or no other copy was left. */
   poisoned(content: BlobContent, repository: string, reason: string): void;
+  /** It has become complete on the local disk. */
+  kept(content: BlobContent): void;
   /** Nothing of it is in memory any more. */
   emptied(content: BlobContent): void;
 }
@@ -82,6 +84,8 @@ export class BlobContent implements ExtentOwner, AheadContent {
   readonly #handles = new Map<number, number>();
   #disk: DiskCopy | undefined;
   #openingDisk: Promise<boolean> | undefined;
+  /** What nobody reads any more, and is still being written. */
+  #closingDisk: DiskCopy | undefined;
 
   constructor(
     scope: string,
@@ -133,6 +137,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
   async openDisk(): Promise<boolean> {
     if (!this.#means.disk) return false;
     if (this.#disk && !this.#openingDisk) return this.#disk.complete !== undefined;
+    if (!this.#openingDisk && this.#reopenDisk()) return false;
     this.#openingDisk ??= this.#lookOnDisk(this.#means.disk).finally(() => {
       this.#openingDisk = undefined;
     });
@@ -331,7 +336,9 @@ export class BlobContent implements ExtentOwner, AheadContent {
 
   async #lookOnDisk(cache: DiskCache): Promise<boolean> {
     const { backlog } = this.#means;
-    const disk = new DiskCopy(cache, this, { extents: this.extents, arena: this.#arena, backlog });
+    const means = { extents: this.extents, arena: this.#arena, backlog };
+    const kept = () => this.#observer.kept(this);
+    const disk = new DiskCopy(cache, this, { ...means, kept });
     this.#disk = disk;
     const isComplete = await disk.open();
     if (disk !== this.#disk) return false;
@@ -356,8 +363,22 @@ export class BlobContent implements ExtentOwner, AheadContent {
 
   #closeDisk(): void {
     if (this.#verification.isProven) this.#completeDisk(this.#verification);
-    void this.#disk?.close();
+    const disk = this.#disk;
     this.#disk = undefined;
+    if (!disk) return;
+    this.#closingDisk = disk;
+    void disk.close().finally(() => {
+      if (this.#closingDisk === disk) this.#closingDisk = undefined;
+    });
+  }
+
+  /** Go on with what is still being written for earlier readers; false if nothing is. */
+  #reopenDisk(): boolean {
+    const disk = this.#closingDisk;
+    if (this.#disk || !disk?.reopen(this.#verification.isProven)) return false;
+    this.#closingDisk = undefined;
+    this.#disk = disk;
+    return true;
   }
 
   /** Wait until some bytes from `position` on are in memory. */

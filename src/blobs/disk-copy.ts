@@ -13,8 +13,19 @@ export type CheckBytes = (position: number, bytes: Uint8Array) => boolean;
 interface Write {
   readonly index: number;
   readonly bytes: Uint8Array;
+  /** See {@link DiskCopy.reopen}. */
+  readonly epoch: number;
   /** Whose memory it is, unless it is a copy. */
   readonly held?: Extent;
+}
+
+export interface DiskCopyMeans {
+  /** What of the blob is in memory. */
+  readonly extents: ExtentMap;
+  readonly arena: Arena;
+  readonly backlog: Backlog;
+  /** Called when the blob has become complete on the disk: whoever opens it now finds it there. */
+  readonly kept: () => void;
 }
 
 /**
@@ -27,11 +38,20 @@ export class DiskCopy {
   readonly #extents: ExtentMap;
   readonly #arena: Arena;
   readonly #backlog: Backlog;
+  readonly #kept: () => void;
   #complete: CachedBlob | undefined;
   /** No longer read, but open while handles are that were given its descriptor. */
   readonly #dropped: CachedBlob[] = [];
   #partial: PartialBlob | undefined;
   #isClosed = false;
+  /** It was closed and can be opened no more. */
+  #isOver = false;
+  /** Of its closings, the last one ends it. */
+  #closings = 0;
+  /** Another one when the bytes in memory may have become others. */
+  #epoch = 0;
+  /** A partial file is being looked for, or becoming the complete blob. */
+  #isBusy = false;
   /** Parts that are on the disk as they were in memory: written, or read, by us. */
   readonly #vouched = new Set<number>();
   readonly #waiting: Write[] = [];
@@ -47,13 +67,14 @@ export class DiskCopy {
   constructor(
     disk: DiskCache,
     name: ContentName,
-    { extents, arena, backlog }: { extents: ExtentMap; arena: Arena; backlog: Backlog },
+    { extents, arena, backlog, kept }: DiskCopyMeans,
   ) {
     this.#disk = disk;
     this.#name = name;
     this.#extents = extents;
     this.#arena = arena;
     this.#backlog = backlog;
+    this.#kept = kept;
   }
 
   /** The whole blob, if the disk has it. */
@@ -71,7 +92,9 @@ export class DiskCopy {
 
   /** Begin to keep the blob, or go on where an earlier run stopped. */
   openPartial(): void {
+    this.#isBusy = true;
     this.#opening = this.#disk.openPartial(this.#name).then((partial) => {
+      this.#isBusy = false;
       this.#partial = partial;
       // What came while a slow disk was making the file.
       for (const extent of this.#extents) this.arrived(extent);
@@ -124,9 +147,28 @@ export class DiskCopy {
     this.#finishing = before.then(() => this.#finish(check));
   }
 
+  /**
+   * Go on with it although it was closed, as long as it is still writing: the file is nobody else's
+   * until then, so what is read meanwhile would be kept nowhere.
+   * @param isSame what is in memory is known to be what was there before it was closed
+   * @returns false when there is nothing to go on with
+   */
+  reopen(isSame: boolean): boolean {
+    const isWriting = this.#partial !== undefined || this.#isBusy;
+    if (this.#isOver || !isWriting) return false;
+    this.#isClosed = false;
+    this.#closings++;
+    if (!isSame) {
+      this.#epoch++;
+      this.#vouched.clear();
+    }
+    return true;
+  }
+
   /** The bytes are wrong. It is still to be closed. */
   async discard(): Promise<void> {
     this.#isClosed = true;
+    this.#isOver = true;
     this.dropComplete();
     await this.#opening;
     const partial = this.#partial;
@@ -139,11 +181,14 @@ export class DiskCopy {
   /** The last handle is closed: what waits is written, and more can be added another time. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    const closing = ++this.#closings;
     this.dropComplete();
     for (const dropped of this.#dropped.splice(0)) dropped.close();
     await this.#opening;
     await this.#finishing;
     await this.#written();
+    if (closing !== this.#closings) return;
+    this.#isOver = true;
     this.#forgetSkipped();
     const partial = this.#partial;
     this.#partial = undefined;
@@ -168,9 +213,12 @@ export class DiskCopy {
     }
     if (this.#partial !== partial) return;
     this.#partial = undefined;
+    this.#isBusy = true;
     const complete = await partial.complete();
+    this.#isBusy = false;
     if (this.#isClosed) complete?.close();
     else this.#complete = complete;
+    if (complete) this.#kept();
   }
 
   #has(position: number, length: number): boolean {
@@ -201,7 +249,7 @@ export class DiskCopy {
       return;
     }
     if (isSkipped) this.#unskip(index);
-    const write = this.#memoryOf(index, start, end);
+    const write = { ...this.#memoryOf(start, end), index, epoch: this.#epoch };
     this.#waiting.push(write);
     this.#pending.add(index);
     if (this.#writing.size === WRITERS) return;
@@ -229,12 +277,12 @@ export class DiskCopy {
   }
 
   /** A part in memory, held there, or copied together where it lies in several places. */
-  #memoryOf(index: number, start: number, end: number): Write {
+  #memoryOf(start: number, end: number): Pick<Write, 'bytes' | 'held'> {
     const only = this.#extents.at(start);
     if (only && only.here >= end) {
       only.keep();
       only.hold();
-      return { index, bytes: this.#arena.view(only.addressOf(start), end - start), held: only };
+      return { bytes: this.#arena.view(only.addressOf(start), end - start), held: only };
     }
     const bytes = Buffer.allocUnsafeSlow(end - start);
     for (let at = start; at < end;) {
@@ -245,7 +293,7 @@ export class DiskCopy {
       extent.keep();
       at = to;
     }
-    return { index, bytes };
+    return { bytes };
   }
 
   async #writeAll(): Promise<void> {
@@ -256,7 +304,7 @@ export class DiskCopy {
       this.#waiting.splice(0, run.length);
       const kept = (await this.#partial?.write(first.index, joined(run))) ?? false;
       for (const write of run) {
-        if (kept) this.#vouched.add(write.index);
+        if (kept && write.epoch === this.#epoch) this.#vouched.add(write.index);
         this.#release(write);
       }
     }

@@ -1,12 +1,15 @@
 import type { CatalogChange } from '../catalog/catalog.js';
 import type { BlobName } from '../blobs/finder.js';
 import { INDEX_FILE } from '../oci/layout.js';
-import type { Change } from './file-system.js';
+import type { Change, InodeNumber } from './file-system.js';
 import type { InodeTable } from './inode-table.js';
 import type { Node } from './nodes.js';
 
 /** Algorithms whose directories are told of a new index; those of others are listed anew in time. */
 const ALGORITHMS = ['sha256', 'sha512', 'sha384', 'blake3'] as const;
+
+/** A blob, and what pool of blobs it is of. */
+type ScopedBlob = Pick<BlobName, 'digest' | 'size'> & { readonly scope: string };
 
 /** What the floors below found out, as changes of inodes that somebody refers to. */
 export class Changes {
@@ -41,11 +44,21 @@ export class Changes {
 
   /** Bytes of a blob that were delivered, or were about to be, are wrong. */
   wrong({ repository, digest, size }: BlobName): void {
-    if (this.#listeners.size === 0) return;
-    const blob = { digest, size, foreign: false };
-    const node: Node = { kind: 'blob', repository, scope: this.#scope(repository), blob };
-    const ino = this.#inodes.known(node);
+    const ino = this.#inodeOf({ digest, size, scope: this.#scope(repository) });
     if (ino !== undefined) this.#tell({ kind: 'bytes', ino });
+  }
+
+  /** A blob has become a plain file on the local disk. */
+  kept(blob: ScopedBlob): void {
+    const ino = this.#inodeOf(blob);
+    if (ino !== undefined) this.#tell({ kind: 'backing', ino, size: blob.size });
+  }
+
+  #inodeOf({ scope, digest, size }: ScopedBlob): InodeNumber | undefined {
+    if (this.#listeners.size === 0) return undefined;
+    // The repository is no part of its identity.
+    const blob = { digest, size, foreign: false };
+    return this.#inodes.known({ kind: 'blob', repository: '', scope, blob });
   }
 
   #index(repository: string): void {

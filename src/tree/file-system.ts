@@ -119,7 +119,12 @@ export type Change =
   /** The directory has other entries, or one of them leads to another inode. */
   | { readonly kind: 'listing'; readonly directory: InodeNumber }
   /** Bytes of the inode that may have been read are wrong; its open files answer EIO. */
-  | { readonly kind: 'bytes'; readonly ino: InodeNumber };
+  | { readonly kind: 'bytes'; readonly ino: InodeNumber }
+  /**
+   * There is a plain file with all `size` bytes of the inode by now: whoever opens it gets it as
+   * `backing`.
+   */
+  | { readonly kind: 'backing'; readonly ino: InodeNumber; readonly size: number };
 
 /** All calls throw {@link ErrnoError} and nothing else; each answers within the read deadline. */
 export interface FileSystem {

@@ -98,7 +98,10 @@ export class Tree implements FileSystem {
     this.#inodes = new InodeTable(options.inodeKey);
     this.#changes = new Changes(this.#inodes, (repository) => options.registry.scope(repository));
     this.#catalog.watch((change) => this.#changes.found(change));
-    this.#blobs.watch((name) => this.#changes.wrong(name));
+    this.#blobs.watch({
+      wrong: (name) => this.#changes.wrong(name),
+      kept: (blob) => this.#changes.kept(blob),
+    });
   }
 
   lookup(parent: InodeNumber, name: string): Promise<Entry> {

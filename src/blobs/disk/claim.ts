@@ -47,7 +47,12 @@ export async function claimPartial(request: ClaimRequest): Promise<Claim | undef
     const [left] = found.left;
     if (left === undefined) {
       const file = await PartialFile.create(path, geometry, hasher);
-      if (!(await hasRival(request, shard))) return { file, path, resumed: false };
+      try {
+        if (!(await hasRival(request, shard))) return { file, path, resumed: false };
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
       await file.close();
       await removeFile(path);
       return undefined;

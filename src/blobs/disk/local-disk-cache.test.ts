@@ -220,6 +220,17 @@ describe('a partial blob', () => {
     expect(await partialFiles(directory, CONTENT.name)).toEqual([]);
   });
 
+  it('that is being closed is gone on with by the next reader', async () => {
+    const { cache } = await openTestCache(await newCacheDirectory());
+    const partial = await cache.openPartial(CONTENT.name);
+    await partial?.write(0, CONTENT.bytes.subarray(0, TEST_PART));
+    const closing = partial?.close();
+    const resumed = await cache.openPartial(CONTENT.name);
+    expect(resumed?.has(0)).toBe(true);
+    await closing;
+    await resumed?.close();
+  });
+
   it('takes several parts at once', async () => {
     const { cache } = await openTestCache(await newCacheDirectory());
     const partial = await cache.openPartial(CONTENT.name);

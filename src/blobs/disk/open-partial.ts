@@ -53,6 +53,11 @@ export class OpenPartial implements PartialBlob {
     this.#sealing = setInterval(() => void this.#sealOlder(), SEAL_AFTER_MS).unref();
   }
 
+  /** Settles when it is closed; undefined while it is not being closed. */
+  get ending(): Promise<unknown> | undefined {
+    return this.#ending;
+  }
+
   get partSize(): number {
     return this.file.partSize;
   }

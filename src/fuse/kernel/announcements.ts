@@ -47,10 +47,10 @@ export class Announcements {
   }
 
   /**
-   * Bytes of an inode turned out wrong.
+   * Bytes of an inode turned out wrong, or are read from elsewhere.
    * @returns settles when the kernel has dropped its pages, or never will
    */
-  pagesWrong(ino: InodeNumber): Promise<void> {
+  dropPages(ino: InodeNumber): Promise<void> {
     return this.#make(ino, `pages ${ino}`, encodeInvalidateInode(ino));
   }
 

@@ -58,6 +58,7 @@ export class BackingFiles {
   readonly #modes = new Map<InodeNumber, Mode>();
   readonly #told = new Set<string>();
   #usable = false;
+  #works: boolean | undefined;
 
   constructor(calls: BackingCalls, log: Log) {
     this.#calls = calls;
@@ -67,6 +68,17 @@ export class BackingFiles {
   /** The kernel has agreed to take files. */
   allow(): void {
     this.#usable = true;
+  }
+
+  /** Whether the kernel took the last file that it was handed; undefined before the first one. */
+  get works(): boolean | undefined {
+    return this.#usable ? this.#works : false;
+  }
+
+  /** Whether somebody has the inode open, and we serve the reads. */
+  isServed(ino: InodeNumber): boolean {
+    const mode = this.#modes.get(ino);
+    return mode !== undefined && mode.backing === undefined;
   }
 
   /** Inodes that the kernel reads by itself now. */
@@ -135,8 +147,11 @@ export class BackingFiles {
     let watch: BackingWatch | undefined;
     try {
       watch = this.#calls.watch(fd);
-      return { id: this.#calls.open(fd), watch, isBad: false };
+      const id = this.#calls.open(fd);
+      this.#works = true;
+      return { id, watch, isBad: false };
     } catch (error) {
+      this.#works = false;
       watch?.close();
       const code = codeOf(error) ?? 'unknown';
       if (HOPELESS.has(code) || codeOf(error) === undefined) this.#usable = false;

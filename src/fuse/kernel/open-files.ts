@@ -121,6 +121,20 @@ export class OpenFiles {
     this.#leaving.set(ino, leaving);
   }
 
+  /**
+   * The inode has become a file on the disk: who opens it from now on may have the kernel read that.
+   * @returns whether the pages that the kernel has of it are of no more use: the next such open
+   *   would wait for the kernel to drop them
+   * @throws ErrnoError
+   */
+  async backed(ino: InodeNumber): Promise<boolean> {
+    this.#shared.retire(ino);
+    // Who has it open reads on as before, and so does who comes meanwhile.
+    if (this.#backings.isServed(ino)) return false;
+    if (this.#backings.works === undefined) this.release((await this.open(ino)).handle);
+    return this.#backings.works === true && !this.#backings.isServed(ino);
+  }
+
   /** Release all that is open: the kernel sends no RELEASE when it ends a mount by force. */
   releaseAll(): void {
     for (const handle of [...this.#handles.keys()]) this.release(handle);

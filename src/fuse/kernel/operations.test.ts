@@ -5,7 +5,7 @@ import { silentLog } from '../../observe/log.js';
 import { ROOT_INODE } from '../../tree/file-system.js';
 import { watchBacking } from './backing-watch.js';
 import { Operations } from './operations.js';
-import { OpenFlag, Size } from './protocol.js';
+import { InitFlag, InitFlag2, OpenFlag, Size } from './protocol.js';
 import type { Body, Request } from './requests.js';
 
 /** As MemoryFileSystem numbers them. */
@@ -18,6 +18,8 @@ let operations: Operations;
 let answers: { unique: number; reply: Buffer }[];
 let isTaken: boolean;
 let news: object[];
+let notices: string[];
+let backings: { open: () => number; calls: string[] };
 let lastUnique: number;
 
 beforeEach(() => {
@@ -26,6 +28,8 @@ beforeEach(() => {
   answers = [];
   isTaken = true;
   news = [];
+  notices = [];
+  backings = { open: () => 1, calls: [] };
   lastUnique = 0;
   operations = new Operations(fileSystem, {
     owner: { uid: 0, gid: 0 },
@@ -37,8 +41,15 @@ beforeEach(() => {
     },
     publish: ({ id, parent }) => news.push({ publish: id, parent }),
     withdraw: (parent) => news.push({ withdraw: parent }),
-    notify: () => Promise.resolve(),
-    backings: { open: () => 1, close: () => undefined, watch: watchBacking },
+    notify: (key) => {
+      notices.push(key);
+      return Promise.resolve();
+    },
+    backings: {
+      open: () => (backings.calls.push('open'), backings.open()),
+      close: () => void backings.calls.push('close'),
+      watch: watchBacking,
+    },
   });
 });
 
@@ -56,6 +67,10 @@ async function ask(nodeid: number, body: Body): Promise<Buffer> {
   await expect.poll(find, { interval: 1 }).toBeDefined();
   return find()?.reply ?? Buffer.alloc(0);
 }
+
+const failing = (): number => {
+  throw Object.assign(new Error('stacked'), { code: 'ELOOP' });
+};
 
 const lookUp = async () => {
   await ask(ROOT_INODE, { kind: 'lookup', name: 'd' });
@@ -112,6 +127,56 @@ describe('pages', () => {
     const { handle } = await open(ino);
     await ask(ino, { kind: 'release', handle });
     expect((await open(ino)).keep).toBe(false);
+  });
+});
+
+describe('a file that has become one on the disk', () => {
+  const MANY = 64 * 1024 * 1024;
+  const back = (size = MANY) => fileSystem.back('/d/file', import.meta.filename, size);
+  const init = () =>
+    ask(0, {
+      kind: 'init',
+      major: 7,
+      minor: 45,
+      maxReadahead: 2 ** 17,
+      flags: InitFlag.INIT_EXT,
+      flags2: InitFlag2.PASSTHROUGH,
+    });
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+  test('has no pages in the way of the next open, if the kernel takes such files', async () => {
+    await init();
+    const ino = await lookUp();
+    back();
+    await expect.poll(() => notices, { interval: 1 }).toEqual([`pages ${ino}`]);
+    expect(backings.calls).toContain('open');
+  });
+
+  test.each<[string, () => unknown]>([
+    ['has not agreed to take files', () => undefined],
+    ['takes none', () => init().then(() => (backings.open = failing))],
+  ])('keeps its pages when the kernel %s', async (_, prepare) => {
+    await prepare();
+    await lookUp();
+    back();
+    await settled();
+    expect(notices).toEqual([]);
+  });
+
+  test('keeps them when they are few, and while somebody reads them', async () => {
+    await init();
+    await lookUp();
+    back(4096);
+    await settled();
+    expect(notices).toEqual([]);
+    fileSystem.put('/d/served', { content: Buffer.from('text') });
+    const reply = await ask(DIRECTORY, { kind: 'lookup', name: 'served' });
+    const served = Number(reply.readBigUInt64LE(Size.OUT_HEADER));
+    const { handle } = await open(served);
+    fileSystem.back('/d/served', import.meta.filename, MANY);
+    await settled();
+    expect(notices).toEqual([]);
+    await ask(served, { kind: 'release', handle });
   });
 });
 

@@ -37,6 +37,12 @@ import type { Body, Request } from './requests.js';
 
 const { errno } = osConstants;
 
+/**
+ * Bytes of an inode whose pages are dropped ahead of the open that needs them no more; the kernel
+ * then asks once for its attributes, which is not worth it for little.
+ */
+const MANY_PAGES = 8 * 1024 * 1024;
+
 /** Sends an answer; false if nobody waits for it any more. */
 export type Answer = (unique: Unique, chunks: readonly Uint8Array[]) => boolean;
 
@@ -326,8 +332,22 @@ export class Operations {
         this.#publisher.expire(change.directory);
         break;
       case 'bytes':
-        this.#files.distrust(change.ino, this.#announcements.pagesWrong(change.ino));
+        this.#files.distrust(change.ino, this.#announcements.dropPages(change.ino));
         break;
+      case 'backing':
+        this.#inProgress.add(change.ino, 'open', this.#backed(change));
+        break;
+    }
+  }
+
+  /** Have the kernel drop many pages now, or the next open waits for that. */
+  async #backed({ ino, size }: Change & { kind: 'backing' }): Promise<void> {
+    try {
+      const isBacked = await this.#files.backed(ino);
+      if (isBacked && size >= MANY_PAGES) void this.#announcements.dropPages(ino);
+    } catch (error) {
+      // It was looked at before anybody asked; who asks is told.
+      this.#log.debug({ error, ino }, 'A blob in the cache could not be opened ahead.');
     }
   }
 

@@ -1,8 +1,7 @@
 import { openTransport, type TransportName } from '../../../src/fuse/open-transport.js';
 import type { MountedFileSystem } from '../../../src/fuse/transport.js';
-import type { Change } from '../../../src/tree/file-system.js';
 import type { Log } from '../../../src/observe/log.js';
-import { type MemoryFile, MemoryFileSystem } from './memory-file-system.js';
+import { type Announced, type MemoryFile, MemoryFileSystem } from './memory-file-system.js';
 
 /**
  * A process that serves a {@link MemoryFileSystem}, told what to do by its parent's messages. The
@@ -20,7 +19,7 @@ export type Command =
     }
   | { readonly do: 'put' | 'alter'; readonly path: string; readonly file: MemoryFile }
   | { readonly do: 'remove'; readonly path: string }
-  | { readonly do: 'announce'; readonly what: Change['kind']; readonly path: string }
+  | { readonly do: 'announce'; readonly what: Announced; readonly path: string }
   | { readonly do: 'unmount' | 'waitForEnd' | 'report' | 'letGo' | 'exit' | 'crash' };
 
 export interface Report {

@@ -15,6 +15,9 @@ import {
   ROOT_INODE,
 } from '../../../src/tree/file-system.js';
 
+/** What {@link MemoryFileSystem.announce} tells of. */
+export type Announced = Exclude<Change['kind'], 'backing'>;
+
 /** What a file of a {@link MemoryFileSystem} is and does. */
 export interface MemoryFile {
   readonly content: Uint8Array;
@@ -92,7 +95,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   /** Tell of a change, be it true or not; `bytes` poison no handle here. */
-  announce(kind: Change['kind'], path: string): void {
+  announce(kind: Announced, path: string): void {
     const { directory, name } = this.#parent(path);
     const parent = path.slice(0, -name.length - 1);
     const numberOf = (): InodeNumber => {
@@ -107,6 +110,15 @@ export class MemoryFileSystem implements FileSystem {
           ? { kind, directory: numberOf(), name }
           : { kind, directory: numberOf() };
     for (const listener of this.#listeners) listener(change);
+  }
+
+  /** Have the file at a path be a plain file too from now on, and tell so. */
+  back(path: string, backing: string, size: number): void {
+    const { directory, name } = this.#parent(path);
+    const node = directory.get(name);
+    if (node?.file === undefined) throw new Error(`${path} is no file.`);
+    node.file = { ...node.file, backing };
+    for (const listener of this.#listeners) listener({ kind: 'backing', ino: node.ino, size });
   }
 
   /** References not forgotten and handles not released: 0 of both when nobody is at work. */

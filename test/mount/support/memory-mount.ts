@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import type { TransportName } from '../../../src/fuse/open-transport.js';
-import type { Change } from '../../../src/tree/file-system.js';
 import { readMountTable } from '../../../src/fuse/mount-table.js';
 import type { Command, Report } from './memory-daemon.js';
-import type { MemoryFile } from './memory-file-system.js';
+import type { Announced, MemoryFile } from './memory-file-system.js';
 
 const run = promisify(execFile);
 const REPOSITORY = new URL('../../..', import.meta.url).pathname;
@@ -182,7 +181,7 @@ export class MemoryMount {
   }
 
   /** Have the file system tell of a change, and wait until the kernel has taken notice. */
-  announce(what: Change['kind'], path: string): Promise<boolean | undefined> {
+  announce(what: Announced, path: string): Promise<boolean | undefined> {
     return this.#send({ do: 'announce', what, path });
   }
 
