@@ -225,10 +225,16 @@ describe('a partial blob', () => {
     const partial = await cache.openPartial(CONTENT.name);
     await partial?.write(0, CONTENT.bytes.subarray(0, TEST_PART));
     const closing = partial?.close();
-    const resumed = await cache.openPartial(CONTENT.name);
+    const [resumed, ...others] = await Promise.all([
+      cache.openPartial(CONTENT.name),
+      cache.openPartial(CONTENT.name),
+    ]);
     expect(resumed?.has(0)).toBe(true);
+    expect(others).toEqual([undefined]);
     await closing;
-    await resumed?.close();
+    await resumed?.write(1, CONTENT.bytes.subarray(TEST_PART));
+    (await resumed?.complete())?.close();
+    expect((await readCached(cache, CONTENT.name))?.equals(CONTENT.bytes)).toBe(true);
   });
 
   it('takes several parts at once', async () => {

@@ -112,8 +112,11 @@ export class LocalDiskCache implements DiskCache {
   async openPartial(name: ContentName): Promise<PartialBlob | undefined> {
     const { digest, size } = name;
     const key = `${digest}|${size}`;
-    // The last one who wrote it is at an end, or about to be: hashes of parts are being taken.
-    await this.#partials.get(key)?.ending;
+    const last = this.#partials.get(key);
+    if (await last?.reopen()) {
+      if (!this.#isClosed) return last;
+      await last?.close();
+    }
     if (this.#isClosed || !this.#trouble.mayWrite || this.#partials.has(key)) return undefined;
     if (size > this.#options.maxBytes || !isHashSupported(digestParts(digest).algorithm)) {
       return undefined;

@@ -38,24 +38,33 @@ export class OpenPartial implements PartialBlob {
   readonly path: string;
   readonly #options: OpenPartialOptions;
   readonly #working = new Set<Promise<unknown>>();
-  readonly #sealing: NodeJS.Timeout;
+  #sealing: NodeJS.Timeout;
   #reserved = 0;
   /** Parts written since the hashes of older ones were last taken. */
   #fresh = new Set<number>();
   #older = new Set<number>();
   #ending: Promise<unknown> | undefined;
+  /** It is being closed, and nothing has happened yet that could not be undone. */
+  #isUndoable = false;
+  #isWanted = false;
 
   constructor(options: OpenPartialOptions) {
     this.name = options.name;
     this.file = options.file;
     this.path = options.path;
     this.#options = options;
-    this.#sealing = setInterval(() => void this.#sealOlder(), SEAL_AFTER_MS).unref();
+    this.#sealing = this.#sealNowAndThen();
   }
 
-  /** Settles when it is closed; undefined while it is not being closed. */
-  get ending(): Promise<unknown> | undefined {
-    return this.#ending;
+  /**
+   * Open it again while it is being closed, or wait until it is closed.
+   * @returns whether it is open, for whoever asked
+   */
+  async reopen(): Promise<boolean> {
+    const isFirst = this.#isUndoable && !this.#isWanted;
+    if (isFirst) this.#isWanted = true;
+    await this.#ending;
+    return isFirst;
   }
 
   get partSize(): number {
@@ -102,6 +111,7 @@ export class OpenPartial implements PartialBlob {
       try {
         if (!(await this.file.isWhole())) {
           if (this.file.isStrange) counters.increment('cache.damaged');
+          await this.#sealLast(() => true);
           await this.#leave();
           return undefined;
         }
@@ -128,7 +138,15 @@ export class OpenPartial implements PartialBlob {
   }
 
   async close(): Promise<void> {
-    await this.#end(() => this.#leave());
+    if (this.#ending === undefined) this.#isUndoable = true;
+    await this.#end(async () => {
+      await this.#sealLast(() => !this.#isWanted);
+      this.#isUndoable = false;
+      if (!this.#isWanted) return this.#leave();
+      this.#isWanted = false;
+      this.#sealing = this.#sealNowAndThen();
+      return 'open';
+    });
   }
 
   /** Say to other processes that it is being written. */
@@ -136,15 +154,21 @@ export class OpenPartial implements PartialBlob {
     void this.#work(() => this.file.touch()).catch(() => undefined);
   }
 
+  /** Take the hashes that are missing, as far as there is time. */
+  async #sealLast(goOn: () => boolean): Promise<void> {
+    const until = performance.now() + LAST_SEALS_MS;
+    try {
+      await this.#seal(this.file.unsealed(), () => performance.now() < until && goOn());
+    } catch (error) {
+      this.#options.trouble.writeFailed(error);
+    }
+  }
+
   /** Let the next one go on with it. */
   async #leave(): Promise<void> {
     try {
       if (this.file.isEmpty) await this.#remove();
-      else {
-        const until = performance.now() + LAST_SEALS_MS;
-        await this.#seal(this.file.unsealed(), () => performance.now() < until);
-        await rename(this.path, this.#options.freePath);
-      }
+      else await rename(this.path, this.#options.freePath);
     } catch (error) {
       this.#options.trouble.writeFailed(error);
     } finally {
@@ -159,6 +183,10 @@ export class OpenPartial implements PartialBlob {
     } catch (error) {
       this.#options.trouble.writeFailed(error);
     }
+  }
+
+  #sealNowAndThen(): NodeJS.Timeout {
+    return setInterval(() => void this.#sealOlder(), SEAL_AFTER_MS).unref();
   }
 
   async #sealOlder(): Promise<void> {
@@ -178,15 +206,17 @@ export class OpenPartial implements PartialBlob {
     }
   }
 
-  /** Run `end` once, after all that is under way. */
+  /** Run `end` once, after all that is under way; with the answer `open` it was not the end. */
   #end<T>(end: () => Promise<T>): Promise<T | undefined> {
     if (this.#ending !== undefined) return this.#ending.then(() => undefined);
     clearInterval(this.#sealing);
-    const ending = Promise.allSettled(this.#working)
-      .then(end)
-      .finally(() => this.#options.closed());
-    this.#ending = ending.catch(() => undefined);
-    return ending;
+    const ending = Promise.allSettled(this.#working).then(end);
+    const closed = () => this.#options.closed();
+    this.#ending = ending.then((answer) => {
+      if (answer === 'open') this.#ending = undefined;
+      else closed();
+    }, closed);
+    return this.#ending.then(() => ending);
   }
 
   async #work<T>(work: () => Promise<T>): Promise<T> {
