@@ -30,6 +30,12 @@ const MOUNT_POLL_MS = 1;
  */
 const AGAIN: ReadonlySet<string> = new Set(['EINTR', 'EAGAIN', 'ENOENT']);
 
+/**
+ * The mount has ended: unmounted, or aborted (umount -f) while a request was about to be handed to
+ * us, which fs/fuse/dev.c tells from the former only by its errno.
+ */
+const ENDED: ReadonlySet<string> = new Set(['ENODEV', 'ECONNABORTED']);
+
 const { fd, stop, news, told, counts, opens } = workerData as ThreadData;
 const buffer = Buffer.allocUnsafeSlow(REQUEST_BUFFER_SIZE);
 
@@ -134,7 +140,7 @@ function receive(): Buffer | undefined {
       return buffer.subarray(0, readSync(fd, buffer, 0, buffer.byteLength, null));
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
-      if (code === 'ENODEV') return undefined;
+      if (ENDED.has(code)) return undefined;
       if (code === 'EPERM') {
         // Not mounted yet.
         if (Atomics.wait(stop, 0, 0, MOUNT_POLL_MS) !== 'timed-out') return undefined;

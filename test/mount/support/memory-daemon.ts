@@ -42,7 +42,8 @@ const log: Log = {
   debug: nothing,
   info: (_fields, message) => notes.push(message),
   warn: (_fields, message) => notes.push(message),
-  error: (_fields, message) => errors.push(message),
+  error: (fields, message) =>
+    errors.push('error' in fields ? `${message} ${String(fields['error'])}` : message),
 };
 let mounted: MountedFileSystem | undefined;
 let lettingGo = false;
