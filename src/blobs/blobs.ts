@@ -127,18 +127,22 @@ export class Blobs implements ContentObserver {
     this.#counters.increment('blobs.open');
     this.#assertReadable(name);
     const content = this.#content(name);
+    content.beginOpening();
     try {
       this.#forgetUnproven(content);
       const isHere = name.size === 0 || (await content.openDisk());
-      if (!isHere) await this.#ensurePresent(name, content, options.foreign ?? false);
+      if (!isHere) {
+        await this.#ensurePresent(name, content, options.foreign ?? false);
+        // Meanwhile the last reader may have left, and closed what we looked at.
+        await content.openDisk();
+        await content.diskLooked();
+      }
       assertNotPoisoned(content);
-    } catch (error) {
-      content.notOpened();
-      this.emptied(content);
-      throw error;
+      return this.#opened(content, name.repository, options.verify ?? this.#means.verify);
+    } finally {
+      content.endOpening();
+      this.#closed(content);
     }
-    // It may have been forgotten meanwhile, but nobody else may make another one now.
-    return this.#opened(this.#content(name), name.repository, options.verify ?? this.#means.verify);
   }
 
   /**
@@ -222,7 +226,7 @@ export class Blobs implements ContentObserver {
   }
 
   emptied(content: BlobContent): void {
-    if (content.isOpen || content.verified || !content.extents.isEmpty) return;
+    if (content.isWanted || content.verified || !content.extents.isEmpty) return;
     if (this.#contents.get(content.id) === content) this.#contents.delete(content.id);
   }
 
@@ -298,8 +302,9 @@ export class Blobs implements ContentObserver {
     });
   }
 
+  /** Keep what is known of a blob that nobody has open, or forget it. */
   #closed(content: BlobContent): void {
-    if (content.isOpen) return;
+    if (content.isWanted) return;
     if (content.verified) this.#verified.set(content.id, content);
     else this.emptied(content);
     // One that is too large for the cache is not entered.
@@ -307,6 +312,7 @@ export class Blobs implements ContentObserver {
   }
 
   #forgetVerified(content: BlobContent): void {
+    if (content.isWanted) return;
     content.dropAll();
     this.#contents.delete(content.id);
   }

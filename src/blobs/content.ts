@@ -82,6 +82,8 @@ export class BlobContent implements ExtentOwner, AheadContent {
   #generation = 0;
   /** Open handles by generation. */
   readonly #handles = new Map<number, number>();
+  /** Handles that are being made. */
+  #opening = 0;
   #disk: DiskCopy | undefined;
   #openingDisk: Promise<boolean> | undefined;
   /** What nobody reads any more, and is still being written. */
@@ -120,6 +122,11 @@ export class BlobContent implements ExtentOwner, AheadContent {
     return this.#handles.size > 0;
   }
 
+  /** Whether it is open or being opened, and so must not be forgotten. */
+  get isWanted(): boolean {
+    return this.isOpen || this.#opening > 0;
+  }
+
   /** Approximate memory of what is remembered, in bytes; without that of {@link Memory}. */
   get weight(): number {
     return this.#verification.weight;
@@ -144,9 +151,20 @@ export class BlobContent implements ExtentOwner, AheadContent {
     return this.#openingDisk;
   }
 
-  /** The handle that the disk was looked on for is not made after all. */
-  notOpened(): void {
-    if (!this.isOpen) this.#closeDisk();
+  /** Settles when it is known what the local disk has of the blob, or soon. */
+  async diskLooked(): Promise<void> {
+    await this.#disk?.looked();
+  }
+
+  /** A handle is being made. To be undone by {@link endOpening}. */
+  beginOpening(): void {
+    this.#opening++;
+  }
+
+  /** The handle is made, or is not made after all. */
+  endOpening(): void {
+    this.#opening--;
+    if (!this.isWanted) this.#closeDisk();
   }
 
   /** A new handle; answers its generation. */

@@ -7,6 +7,9 @@ import type { ExtentMap } from './extent-map.js';
 /** Writes of one blob that run at once: the disk should not wait for the event loop's next turn. */
 const WRITERS = 6;
 
+/** How long an open waits to learn what an earlier run left of the blob, in ms. */
+const PATIENCE_MS = 200;
+
 /** Whether bytes are those that were verified. */
 export type CheckBytes = (position: number, bytes: Uint8Array) => boolean;
 
@@ -99,6 +102,20 @@ export class DiskCopy {
       // What came while a slow disk was making the file.
       for (const extent of this.#extents) this.arrived(extent);
     });
+  }
+
+  /**
+   * Settles when it is known what an earlier run left, or when the disk takes too long to say so:
+   * whoever reads before that has fetched again what is there.
+   */
+  async looked(): Promise<void> {
+    if (!this.#opening || this.#partial) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS);
+    });
+    await Promise.race([this.#opening, late]);
+    clearTimeout(timer);
   }
 
   /** Fill memory from the disk; false when it does not have the whole range or fails. */
