@@ -8,7 +8,7 @@ import { Intervals } from './intervals.js';
 import { PIN_SIZE, Pins } from './pins.js';
 
 /** Bytes that are given to a hash thread at once, unless somebody waits for the end. */
-const STRIDE = 1024 * 1024;
+const STRIDE = 4 * 1024 * 1024;
 
 /** Strides in the hands of the hash thread: while it hashes one, the next is on its way. */
 const MAX_STRIDES = 2;
