@@ -34,8 +34,17 @@ export class Device {
         { error },
         'The kernel refused an answer, and gets EIO instead; this is a bug in layoutfs.',
       );
-      if (code === 'EINVAL') this.answer(unique, [encodeStatus(unique, EIO)]);
+      // Whoever waits may not wait for ever, whatever was wrong with the answer.
+      this.#fail(unique);
       return false;
+    }
+  }
+
+  #fail(unique: Unique): void {
+    try {
+      writeSync(this.fd, encodeStatus(unique, EIO));
+    } catch {
+      // The kernel itself has failed the request with the answer that it refused.
     }
   }
 
