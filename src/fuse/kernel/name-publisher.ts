@@ -38,6 +38,8 @@ export interface NamePublisherOptions {
   readonly log: Log;
   readonly publish: (names: KnownNames) => void;
   readonly withdraw: (parent: InodeNumber) => void;
+  /** Take note now of all that threads have told the kernel of. */
+  readonly settleTold: () => void;
 }
 
 /**
@@ -50,6 +52,8 @@ export class NamePublisher {
   readonly #lookups = new LRUCache<InodeNumber, number>({ max: 1000 });
   readonly #published: LRUCache<InodeNumber, Published>;
   readonly #publishing = new Set<InodeNumber>();
+  /** Directories with too many names, and in which version: to list them again would be for nothing. */
+  readonly #tooLarge = new LRUCache<InodeNumber, Pick<Published, 'version'>>({ max: 1000 });
   /** What threads may tell of, by the id of the names. */
   readonly #entries = new Map<number, { parent: number; entries: readonly DirectoryEntry[] }>();
   /** By the id of the names. */
@@ -73,6 +77,8 @@ export class NamePublisher {
     if (count < LOOKUPS_BEFORE || this.#publishing.has(parent)) return;
     const inHand = this.#fileSystem.inHand(parent);
     if (inHand === undefined) return;
+    const tooLarge = this.#tooLarge.get(parent);
+    if (tooLarge !== undefined && tooLarge.version === inHand.version) return;
     const published = this.#published.get(parent);
     if (published !== undefined && published.version === inHand.version) {
       // A name that is not there, or one whose time was over.
@@ -104,6 +110,7 @@ export class NamePublisher {
   /** The kernel has forgotten this directory. */
   forget(parent: InodeNumber): void {
     this.#published.delete(parent);
+    this.#tooLarge.delete(parent);
   }
 
   /** Have the threads ask again in one directory. */
@@ -129,7 +136,10 @@ export class NamePublisher {
     const entries = await this.#fileSystem.readdir(parent);
     const inHand = this.#fileSystem.inHand(parent);
     if (inHand === undefined || inHand.version !== before?.version) return;
-    if (entries.length >= MAX_ENTRIES) return;
+    if (entries.length >= MAX_ENTRIES) {
+      this.#tooLarge.set(parent, { version: inHand.version });
+      return;
+    }
     const { owner } = this.#options;
     const known = encodeNames(++this.#lastId, parent, entries, inHand.timeouts, owner);
     this.#entries.set(known.id, { parent, entries });
@@ -158,6 +168,8 @@ export class NamePublisher {
       seconds -= 1;
       if (seconds > 0) return;
       clearInterval(timer);
+      // What they have told of it since anybody looked, and that may be long ago.
+      this.#options.settleTold();
       this.#retired.delete(known.id);
       this.#entries.delete(known.id);
     }, 1000);

@@ -41,6 +41,7 @@ beforeEach(() => {
     },
     publish: ({ id, parent }) => news.push({ publish: id, parent }),
     withdraw: (parent) => news.push({ withdraw: parent }),
+    settleTold: () => undefined,
     notify: (key) => {
       notices.push(key);
       return Promise.resolve();

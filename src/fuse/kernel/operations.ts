@@ -63,6 +63,8 @@ export interface OperationsOptions {
   /** Have all threads answer lookups from this, or answer none in a directory any more. */
   readonly publish: (names: KnownNames) => void;
   readonly withdraw: (parent: InodeNumber) => void;
+  /** Call {@link Operations.told} for all that threads have told of. */
+  readonly settleTold: () => void;
   readonly notify: Notify;
 }
 

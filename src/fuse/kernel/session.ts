@@ -57,6 +57,7 @@ export class Session {
       backings: backingCalls(fd),
       publish: (known) => this.#announce({ kind: 'names', known }),
       withdraw: (parent) => this.#announce({ kind: 'noNames', parent }),
+      settleTold: () => this.#drain(),
       notify: (key, notice) => this.#notifier.notify(key, notice),
     });
     this.initialized = new Promise((resolve) => (this.#initialize = resolve));
