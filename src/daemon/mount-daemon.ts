@@ -11,6 +11,7 @@ import { askMounts } from './control-client.js';
 import { controlSocketPath } from './control-directory.js';
 import { serveControl } from './control-server.js';
 import type { LogDestination, Logger } from './logger.js';
+import { refuseOwnDirectories } from './own-directories.js';
 import { refreshMount } from './refresh.js';
 import { describeMount, type MountStatus } from './status.js';
 import { ensureStateDir, readInodeKey } from './state-dir.js';
@@ -86,6 +87,7 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
   const inodeKey = await readInodeKey(job.stateDir);
   const wired = await wire({ ...job, log, counters, signal: signals.signal }, inodeKey);
   cleanup.add('close the store', () => wired.close());
+  await refuseOwnDirectories(mountpoint, wired.places, job.options.cacheDir);
   const notes = wired.warnings;
   signals.signal.throwIfAborted();
   const mounted = await transport.mount(wired.tree, {

@@ -382,6 +382,29 @@ describe('a mount that cannot be made says why, and leaves nothing behind', () =
       /127\.0\.0\.1:1/,
     ],
     [
+      'a mountpoint in the source itself',
+      async () => {
+        const root = join(home, 'around');
+        await mkdir(join(root, 'r/mnt'), { recursive: true });
+        await writeFile(join(root, 'r/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+        await writeFile(join(root, 'r/index.json'), '{"schemaVersion":2,"manifests":[]}');
+        await symlink(root, join(home, 'link'));
+        return [join(home, 'link'), join(root, 'r/mnt')];
+      },
+      2,
+      /\/around\/r\/mnt lies in the source file:.*\/link, .* Choose a mountpoint outside of it/,
+    ],
+    [
+      'a mountpoint in the cache',
+      async () => {
+        const cache = join(home, 'cache');
+        await mkdir(join(cache, 'lost+found'), { recursive: true });
+        return ['--cache-dir', cache, source, join(cache, 'lost+found')];
+      },
+      2,
+      /\/cache\/lost\+found lies in the cache directory .* Choose a mountpoint outside of it/,
+    ],
+    [
       'a zot configuration that is none',
       async () => {
         await writeFile(join(home, 'config.json'), '{}');
