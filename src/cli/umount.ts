@@ -11,6 +11,9 @@ import type { CommandContext } from './program.js';
 /** A daemon that has been unmounted has only sockets left to close. */
 const GONE_MS = 20_000;
 
+/** A daemon that gave no answer is asked once more, for this long: the machine may be busy. */
+const HANGS_MS = 10_000;
+
 /**
  * Run the command.
  * @throws MountError when it is busy or cannot be unmounted, Error when nothing is mounted there
@@ -39,13 +42,24 @@ export async function umount(
   const pids = answers.flatMap((answer) => ('status' in answer ? [answer.status.pid] : []));
   // A dead daemon can only be detached; nobody can have anything open that still works.
   const dead = found.state === 'stale' || found.state === 'silent';
-  const outcome = await unmount(found.path, { lazy: lazy || dead, failWhenBusy: !lazy && !dead });
+  // What its readers wait for never comes; those of one that lives are left in peace.
+  const force = found.state === 'silent' && pids.length === 0 && (await hangs(found.path));
+  const outcome = await unmount(found.path, {
+    lazy: lazy || dead,
+    force,
+    failWhenBusy: !lazy && !dead,
+  });
   // One that readers still use lives on until they close what they have open.
   if (outcome === 'unmounted' || dead) await waitUntilGone(pids);
   if (found.state === 'stale') {
     terminal.err(`layoutfs: The mount on ${found.path} was stale: its daemon had been killed.\n`);
   }
   return EXIT.done;
+}
+
+async function hangs(mountpoint: string): Promise<boolean> {
+  const found = await inspectMountpoint(mountpoint, HANGS_MS);
+  return found.kind === 'layoutfs' && found.state === 'silent';
 }
 
 /** @throws Error naming a process that does not end */

@@ -4,6 +4,11 @@ import { MountError } from './transport.js';
 export interface UnmountOptions {
   /** Detach at once, busy or not. Default: only when busy. */
   readonly lazy?: boolean;
+  /**
+   * Detach, and fail what readers wait for: for a daemon that answers nothing any more, whose readers
+   * would else wait for ever, in a way that no signal ends. Only root can; for others it is `lazy`.
+   */
+  readonly force?: boolean;
   /** Fail when busy, instead of detaching. */
   readonly failWhenBusy?: boolean;
   /** For each attempt; default 10 s. */
@@ -20,10 +25,10 @@ export interface UnmountOptions {
  */
 export async function unmount(
   mountpoint: string,
-  { lazy = false, failWhenBusy = false, deadlineMs = 10_000 }: UnmountOptions = {},
+  { lazy = false, force = false, failWhenBusy = false, deadlineMs = 10_000 }: UnmountOptions = {},
 ): Promise<'unmounted' | 'detached'> {
-  if (!lazy) {
-    const plain = await attempt(mountpoint, false, deadlineMs);
+  if (!lazy && !force) {
+    const plain = await attempt(mountpoint, 'plain', deadlineMs);
     if (plain.kind === 'done') return 'unmounted';
     if (plain.kind === 'failed') throw new MountError(plain.message);
     if (failWhenBusy) {
@@ -32,7 +37,7 @@ export async function unmount(
       );
     }
   }
-  const detached = await attempt(mountpoint, true, deadlineMs);
+  const detached = await attempt(mountpoint, force ? 'force' : 'lazy', deadlineMs);
   if (detached.kind === 'done') return 'detached';
   if (detached.kind === 'failed') throw new MountError(detached.message);
   throw new MountError(`${mountpoint} could not be unmounted within ${deadlineMs} ms.`);
@@ -41,8 +46,10 @@ export async function unmount(
 type Attempt =
   { readonly kind: 'done' | 'busy' } | { readonly kind: 'failed'; readonly message: string };
 
-async function attempt(mountpoint: string, lazy: boolean, deadlineMs: number): Promise<Attempt> {
-  const commands = commandsFor(mountpoint, lazy);
+type Way = 'plain' | 'lazy' | 'force';
+
+async function attempt(mountpoint: string, way: Way, deadlineMs: number): Promise<Attempt> {
+  const commands = commandsFor(mountpoint, way);
   for (const [program, args] of commands) {
     const result = await runCommand(program, args, deadlineMs);
     if (result.kind === 'notFound') continue;
@@ -62,13 +69,14 @@ async function attempt(mountpoint: string, lazy: boolean, deadlineMs: number): P
   };
 }
 
-function commandsFor(mountpoint: string, lazy: boolean): [program: string, args: string[]][] {
-  const fusermount = ['-u', ...(lazy ? ['-z'] : []), '--', mountpoint];
+function commandsFor(mountpoint: string, way: Way): [program: string, args: string[]][] {
+  const fusermount = ['-u', ...(way === 'plain' ? [] : ['-z']), '--', mountpoint];
+  const umount = { plain: [], lazy: ['-l'], force: ['-f', '-l'] }[way];
   const byFusermount: [string, string[]][] = [
     ['fusermount3', fusermount],
     ['fusermount', fusermount],
   ];
   return process.getuid?.() === 0
-    ? [['umount', [...(lazy ? ['-l'] : []), '--', mountpoint]], ...byFusermount]
+    ? [['umount', [...umount, '--', mountpoint]], ...byFusermount]
     : byFusermount;
 }

@@ -253,6 +253,31 @@ describe('a mountpoint', () => {
   });
 });
 
+it.runIf(IS_ROOT)(
+  'a mount whose daemon hangs is unmounted, and its readers wait no longer',
+  async () => {
+    await layoutfs('mount', source, mountpoint);
+    const { pid } = await status();
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const reader = spawn('ls', ['-R', mountpoint], { stdio: 'ignore' });
+      const ended = once(reader, 'exit');
+      expect(await layoutfs('umount', mountpoint)).toEqual(quiet);
+      const [code] = (await ended) as [number | null];
+      expect(code).not.toBe(0);
+      expect(await isMounted()).toBe(false);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    // Its device is closed by the kernel, so it has nothing more to do.
+    await expect
+      .poll(async () => (await run('ps', ['-o', 'state=', '-p', String(pid)])).stdout, {
+        timeout: 30_000,
+      })
+      .toMatch(/^Z?\s*$/);
+  },
+);
+
 it.runIf(IS_ROOT)('a mount of another user is not unmounted, but said whose it is', async () => {
   await chmod(home, 0o755);
   await layoutfs('mount', '--allow-other', source, mountpoint);
