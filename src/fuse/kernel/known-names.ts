@@ -1,6 +1,6 @@
-import type { DirectoryEntry, Entry } from '../../tree/file-system.js';
+import type { Attributes, DirectoryEntry, Entry } from '../../tree/file-system.js';
 import { Size } from './protocol.js';
-import { type Owner, writeEntry } from './replies.js';
+import { type Owner, writeEntry, writeEntryLike } from './replies.js';
 
 /**
  * The names of a directory with the answers to their lookups, in memory that all threads share. It
@@ -52,8 +52,16 @@ export function encodeNames(
     while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1);
     slots[slot] = index + 1;
   });
+  let before: Attributes | undefined;
   entries.forEach(({ attributes }, index) => {
-    writeEntry(target, index * Size.ENTRY_OUT, { attributes, ...timeouts }, owner);
+    const at = index * Size.ENTRY_OUT;
+    // Who looks a name up meanwhile waits for all of this.
+    if (before !== undefined && isLike(before, attributes)) {
+      writeEntryLike(target, at - Size.ENTRY_OUT, at, attributes);
+    } else {
+      writeEntry(target, at, { attributes, ...timeouts }, owner);
+    }
+    before = attributes;
   });
   const validUntil = new Float64Array(new SharedArrayBuffer(8));
   return { id, parent, validUntil, slots, offsets, names, replies };
@@ -99,6 +107,16 @@ export class NameTable {
     const from = index * Size.ENTRY_OUT;
     this.#replies.copy(target, offset, from, from + Size.ENTRY_OUT);
   }
+}
+
+/** Whether two inodes differ in nothing but number and size. */
+function isLike(one: Attributes, other: Attributes): boolean {
+  return (
+    one.kind === other.kind &&
+    one.permissions === other.permissions &&
+    one.nlink === other.nlink &&
+    one.mtime === other.mtime
+  );
 }
 
 function bufferOf(bytes: Uint8Array<SharedArrayBuffer>): Buffer {

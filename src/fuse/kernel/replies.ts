@@ -193,6 +193,21 @@ export function writeEntry(target: Buffer, offset: number, entry: EntryReply, ow
   writeAttributes(target, offset + 40, entry.attributes, owner);
 }
 
+/**
+ * Write `fuse_entry_out` at `offset` for an entry that has all in common with the one that was written
+ * at `other`, but for its number and its size. It is faster.
+ */
+export function writeEntryLike(
+  target: Buffer,
+  other: number,
+  offset: number,
+  { ino, size }: Pick<Attributes, 'ino' | 'size'>,
+): void {
+  target.copyWithin(offset, other, other + Size.ENTRY_OUT);
+  writeWide(target, ino, offset);
+  writeSize(target, offset + 40, ino, size);
+}
+
 /** Write a number of 64 bits, two's complement if negative. */
 export function writeWide(target: Buffer, value: number, offset: number): void {
   const high = Math.floor(value / 2 ** 32);
@@ -207,9 +222,7 @@ function writeAttributes(
   owner: Owner,
 ): void {
   const { ino, kind, size, permissions, nlink, mtime, ctime = mtime } = attributes;
-  writeWide(target, ino, offset);
-  writeWide(target, size, offset + 8);
-  writeWide(target, Math.ceil(size / STAT_BLOCK), offset + 16);
+  writeSize(target, offset, ino, size);
   for (const [index, time] of [mtime, mtime, ctime].entries()) {
     const seconds = Math.floor(time / 1000);
     writeWide(target, seconds, offset + 24 + index * 8);
@@ -220,6 +233,13 @@ function writeAttributes(
   target.writeUInt32LE(owner.uid, offset + 68);
   target.writeUInt32LE(owner.gid, offset + 72);
   target.writeUInt32LE(BLOCK_SIZE, offset + 80);
+}
+
+/** The beginning of `fuse_attr`. */
+function writeSize(target: Buffer, offset: number, ino: number, size: number): void {
+  writeWide(target, ino, offset);
+  writeWide(target, size, offset + 8);
+  writeWide(target, Math.ceil(size / STAT_BLOCK), offset + 16);
 }
 
 function typeBits(kind: Attributes['kind']): number {
