@@ -135,7 +135,7 @@ export function performIn(
   return {
     ...place(session),
     concurrency,
-    beforeLoss: () => lookAgain(session, owner),
+    beforeLoss: (first) => lookAgain(session, owner, first),
     onSettled: (copied: number): void => {
       digests += 1;
       bytes += copied;
@@ -145,17 +145,19 @@ export function performIn(
 }
 
 /**
- * A last look before anything is deleted.
+ * A last look before something is deleted: at the lock each time, since who took it over may be
+ * moving the same blobs the other way; at the registry the first time.
  * @throws InUseError when the registry shows signs of life, LockedError when the lock was taken over
  */
-async function lookAgain(session: Session, owner: LockOwner): Promise<void> {
+async function lookAgain(session: Session, owner: LockOwner, first: boolean): Promise<void> {
   const { store, root, signal } = place(session);
   if (!(await holdsLock({ store, root, signal }, owner))) {
     throw new LockedError(
-      `The lock of ${store.name} was taken over by another layoutfs. Nothing was deleted here: let ` +
-        'that one finish.',
+      `The lock of ${store.name} was taken over by another layoutfs. ` +
+        `${first ? 'Nothing was' : 'Nothing more is'} deleted here: let that one finish.`,
     );
   }
+  if (!first) return;
   const { survey, concurrency, life } = session;
   const changed = await changedIndexes(survey, store, { concurrency, signal });
   const known = new Set(life.multipart.map(({ id }) => id));

@@ -6,7 +6,15 @@ import type { WritableObjectStore } from '../../src/store/object-store.js';
 import { CrashingStore, Killed } from './support/crashing-store.js';
 import { QuickBucket } from './support/local-state.js';
 import { runMigration, runRollback } from './support/runs.js';
-import { keyOf, layerA, layerB, smallRegistry, soundRegistry } from './support/small-registry.js';
+import {
+  blobOf,
+  documentsOf,
+  keyOf,
+  layerA,
+  layerB,
+  smallRegistry,
+  soundRegistry,
+} from './support/small-registry.js';
 
 let buckets: QuickBucket[] = [];
 afterEach(() => {
@@ -76,6 +84,23 @@ describe('two operators', () => {
       LockedError,
     );
     expect((await runMigration(bucket.store)).finished).toBe(true);
+  });
+
+  test('one who takes the lock over between copying and deleting stops the other, too', async () => {
+    // More than one batch: before the first one is deleted the bucket is looked at anyway.
+    const blobs = Array.from({ length: 520 }, (_, number) => blobOf(`blob ${number}`));
+    const objects = blobs.map((blob) => [keyOf('a', blob), blob.bytes] as const);
+    const made = { ...documentsOf('a', []), ...Object.fromEntries(objects) };
+    const bucket = keep(await QuickBucket.make(made));
+    const before = bucket.state();
+    const seen = new CrashingStore(bucket.store);
+    seen.afterWrite = async ({ keys }) => {
+      if (keys[0]?.endsWith('/progress-000002.jsonl.gz') === true) await runRollback(bucket.store);
+    };
+    const run = runMigration(seen.store);
+    await expect(run).rejects.toThrow(LockedError);
+    await expect(run).rejects.toThrow(/was taken over .* Nothing more is deleted here/);
+    expect(bucket.state()).toEqual(before);
   });
 
   test('a lock of other processes under the same host name is not taken over by itself', async () => {

@@ -70,8 +70,8 @@ export function requestsToAct(totals: Totals, survey: Survey, costs: FixedCosts)
     list: Math.ceil((survey.journal.length + 1) / 1000) + loses,
     // A probe, the lock, and the object that ends the run.
     put: costs.segmentsWritten + costs.objectsWritten + 3,
-    // The lock is read before anything is deleted, and before it is given back.
-    get: costs.objectsRead + costs.segmentsRead + loses * (survey.repositories.length + 1) + 1,
+    // The lock is read before it is given back.
+    get: costs.objectsRead + costs.segmentsRead + loses * survey.repositories.length + 1,
     delete: 2 + (costs.objectsDeleted > 0 ? 1 : 0),
   });
 }
@@ -89,7 +89,7 @@ export function requestsToReturn(
   return sum({
     list: survey.lists + 3,
     put: deletedContent + deletedPlaceholders + batches + 3,
-    get: readBack + 2 * segments + batches + 3,
+    get: readBack + 2 * segments + 2 * batches + 2,
     delete: Math.ceil(copies / 1000) + batches + 2,
     bytesRead: readBack > 0 ? totals.freedBytes : 0,
   });

@@ -57,6 +57,7 @@ export async function totalsOf(
   };
   for await (const { moves: batch } of batches(moves, () => (idle += 1))) {
     const before = totals.digests;
+    const emptied = totals.placeholders;
     let removed = 0;
     for (const { move, steps } of batch) {
       const { digest, copies } = move;
@@ -81,9 +82,12 @@ export async function totalsOf(
     }
     const settles = totals.digests > before;
     totals.batches += settles ? 1 : 0;
+    const deletions = Math.ceil(removed / KEYS_PER_DELETION);
     totals.requests = sum(totals.requests, {
       put: settles ? 1 : 0,
-      delete: Math.ceil(removed / KEYS_PER_DELETION),
+      // The lock is read before anything is lost, and between requests that delete.
+      get: removed > 0 || totals.placeholders > emptied ? Math.max(1, deletions) : 0,
+      delete: deletions,
     });
   }
   return { ...totals, idle, skipped };

@@ -20,8 +20,11 @@ export interface PerformOptions {
   /** Digests worked on at once. */
   readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;
-  /** Called once, before anything is deleted or emptied; may throw. */
-  readonly beforeLoss: () => Promise<void>;
+  /**
+   * Called before objects are emptied and before each request that deletes some; may throw. `first`:
+   * nothing was lost yet.
+   */
+  readonly beforeLoss: (first: boolean) => Promise<void>;
   /** Called after each digest whose content is where it shall be, with its copied bytes. */
   readonly onSettled?: ((bytes: number) => void) | undefined;
 }
@@ -85,7 +88,7 @@ export async function perform(options: PerformOptions): Promise<Performed> {
     if (lines.some((line) => 'at' in line)) await journal.progress(kind, lines);
     const loss = lossOf(results, options.root);
     if (loss.placeholders.length + loss.remove.length === 0) continue;
-    if (!mayLose) await options.beforeLoss();
+    await options.beforeLoss(!mayLose);
     mayLose = true;
     const refused = await lose(loss, options);
     if (refused.length > 0) return { settled, skipped, kept, changes, refused };
@@ -138,11 +141,12 @@ function lossOf(results: readonly Result[], root: string): Loss {
 /** Write the placeholders and delete what is to go. @returns what the store would not delete */
 async function lose(
   { placeholders, remove }: Loss,
-  { store, concurrency, signal }: PerformOptions,
+  { store, concurrency, signal, beforeLoss }: PerformOptions,
 ): Promise<DeleteFailure[]> {
   await inParallel(placeholders, concurrency, (key) => store.put(key, new Uint8Array(), signal));
   for (let from = 0; from < remove.length; from += KEYS_PER_DELETION) {
     const keys = remove.slice(from, from + KEYS_PER_DELETION);
+    if (from > 0) await beforeLoss(false);
     const refused = await deleteKeys(store, keys, signal);
     if (refused.length > 0) return refused;
   }
