@@ -1,4 +1,4 @@
-import type { DeleteFailure } from '../store/object-store.js';
+import type { DeleteFailure, UploadInFlight } from '../store/object-store.js';
 import { journalOf, performIn, place, refuseBlocked, withBucket, type Report } from './act.js';
 import { JOURNAL_FORMAT, newRunName, type FormerObject } from './journal/format.js';
 import type { RunListing } from './journal/journals.js';
@@ -27,7 +27,7 @@ export async function migrate(session: Session, planned: PlannedMigration): Prom
   const performed = await withBucket(session, run, async (owner) => {
     const journal = journalOf(session, run, resumes);
     if (resumes === undefined) await beginJournal(session, planned, journal);
-    else await abortOwnUploads(session);
+    else await abortUploads(session, ownUploads(session));
     const kind = 'progress';
     const done = await perform({ ...performIn(session, owner), moves: moves(), journal, kind });
     const refused = [...done.refused];
@@ -69,10 +69,13 @@ async function beginJournal(
   });
 }
 
-/** Copies in parts that a crash left. */
-async function abortOwnUploads(session: Session): Promise<void> {
+/** Give up copies in parts that a crash left. @throws StoreError */
+export async function abortUploads(
+  session: Session,
+  uploads: readonly UploadInFlight[],
+): Promise<void> {
   const { store, signal } = place(session);
-  for (const upload of ownUploads(session)) await store.abortUpload(upload, signal);
+  for (const upload of uploads) await store.abortUpload(upload, signal);
 }
 
 /** Delete the small objects that the journal holds. @returns what the store would not delete */

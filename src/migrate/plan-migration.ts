@@ -120,6 +120,7 @@ async function planResumption(
     // Once for the moves, once for the small objects.
     segmentsRead: 2 * segments,
     objectsDeleted: staleMarkers(survey).length,
+    uploadsAborted: ownUploads(session).length,
     mustEnd: true,
   };
   const plan = await makePlan(session, to, moves(), { costs, segments, blockers, warnings: [] });
@@ -171,6 +172,7 @@ export async function makePlan(
       objectsRead: 0,
       objectsDeleted: 0,
       objectsWritten: 0,
+      uploadsAborted: 0,
       mustEnd: false,
       isLocked: survey.journal.some(({ key }) => key === LOCK_KEY),
       looked: metered.requests(),

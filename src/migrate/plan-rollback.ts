@@ -1,11 +1,13 @@
 import type { FormerBlob, FormerLine } from './journal/format.js';
 import { standingRun, type RunListing } from './journal/journals.js';
+import { LOCK_KEY } from './journal/lock.js';
 import { JournalReader } from './journal/reader.js';
 import type { Move } from './moves/move.js';
 import { readSettled } from './moves/resumed.js';
 import { movesToFormer } from './moves/to-former.js';
-import { makePlan, readReferences, withoutOwnUploads } from './plan-migration.js';
+import { makePlan, ownUploads, readReferences, withoutOwnUploads } from './plan-migration.js';
 import type { Plan } from './plan/plan.js';
+import type { UploadInFlight } from '../store/object-store.js';
 import { unexplainedLife, type Session } from './session.js';
 
 /** A plan to take a run back, and what is needed to act on it. */
@@ -13,6 +15,8 @@ export interface PlannedRollback {
   readonly plan: Plan;
   readonly run: RunListing;
   readonly moves: () => AsyncIterable<Move>;
+  /** Copies in parts that a crash of ours left. */
+  readonly leftovers: readonly UploadInFlight[];
 }
 
 /** There is no run that could be taken back as was asked; the message says what to do. */
@@ -51,7 +55,13 @@ export async function planRollback(session: Session, run: RunListing): Promise<P
   const { metered, root, survey, signal } = session;
   const reader = new JournalReader({ store: metered.store, root }, run, signal);
   const begin = await reader.begin();
-  const blockers = unexplainedLife(withoutOwnUploads(session));
+  // A registry copies in parts, too: only where a run of ours was cut off may they be its own.
+  const isCutOff =
+    !run.ended ||
+    run.segments.rollback.length > 0 ||
+    survey.journal.some(({ key }) => key === LOCK_KEY);
+  const leftovers = isCutOff ? ownUploads(session) : [];
+  const blockers = unexplainedLife(isCutOff ? withoutOwnUploads(session) : session);
   const warnings: string[] = [];
   const { indexes, objects } = await readIndexes(reader.former());
   const changed = survey.repositories.filter((repository) => {
@@ -81,6 +91,7 @@ export async function planRollback(session: Session, run: RunListing): Promise<P
         // Once for the moves, once for the small objects.
         segmentsRead: 2 * segments,
         objectsWritten: missing.length,
+        uploadsAborted: leftovers.length,
         mustEnd: true,
       },
       blockers,
@@ -94,7 +105,7 @@ export async function planRollback(session: Session, run: RunListing): Promise<P
         `come back (${gone}).`,
     );
   }
-  return { plan, run, moves: () => movesToFormer(options) };
+  return { plan, run, moves: () => movesToFormer(options), leftovers };
 }
 
 async function readIndexes(

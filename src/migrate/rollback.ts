@@ -1,5 +1,5 @@
 import { journalOf, performIn, place, refuseBlocked, withBucket, type Report } from './act.js';
-import { formerObjects } from './migrate.js';
+import { abortUploads, formerObjects } from './migrate.js';
 import type { PlannedRollback } from './plan-rollback.js';
 import { perform, type Performed } from './run/perform.js';
 import type { Session } from './session.js';
@@ -11,12 +11,13 @@ import type { Session } from './session.js';
  */
 export async function rollback(
   session: Session,
-  { plan, run, moves }: PlannedRollback,
+  { plan, run, moves, leftovers }: PlannedRollback,
 ): Promise<Report> {
   refuseBlocked(plan.blockers);
   const requests = session.metered.requests;
   const performed = await withBucket(session, run.run, async (owner) => {
     const journal = journalOf(session, run.run, run);
+    await abortUploads(session, leftovers);
     const done = await perform({
       ...performIn(session, owner),
       moves: moves(),

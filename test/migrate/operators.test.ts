@@ -136,6 +136,30 @@ describe('a rollback', () => {
     expect(bucket.state()).toEqual(before);
   });
 
+  test('gives up the copies in parts in which it was cut off, and no others', async () => {
+    const bucket = keep(await QuickBucket.make(soundRegistry()));
+    const before = bucket.state();
+    await runMigration(bucket.store);
+    const counted = new CrashingStore(keep(bucket.clone()).store);
+    await runRollback(counted.store);
+    const given: string[] = [];
+    const store = {
+      ...new CrashingStore(bucket.store).store,
+      uploads: () => Promise.resolve([{ key: keyOf('team/alpha', layerA), id: 'half' }]),
+      abortUpload: ({ id }: { id: string }) => Promise.resolve(void given.push(id)),
+    };
+    await expect(runRollback(store)).rejects.toThrow(/Multipart uploads are under way \(1\)/);
+    const at = counted.asked.findIndex(({ verb }) => verb === 'copy') + 1;
+    const killed = new CrashingStore(bucket.store, { at, done: false });
+    await expect(runRollback(killed.store)).rejects.toThrow(Killed);
+    expect(given).toEqual([]);
+    const { finished, plan, requests } = await runRollback(store);
+    expect(finished).toBe(true);
+    expect(given).toEqual(['half']);
+    expect(requests.delete).toBe(plan.requests.delete);
+    expect(bucket.state()).toEqual(before);
+  });
+
   test('cut off anywhere, then another migration, and all is taken back', async () => {
     const before = keep(await QuickBucket.make(smallRegistry()));
     const whole = keep(before.clone());

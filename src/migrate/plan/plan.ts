@@ -50,6 +50,8 @@ export interface FixedCosts {
   readonly objectsRead: number;
   readonly objectsDeleted: number;
   readonly objectsWritten: number;
+  /** Multipart uploads that a crash of ours left. */
+  readonly uploadsAborted: number;
   /** Requests made so far, which acting repeats. */
   readonly looked: Requests;
   /** Somebody's lock is there to be taken over. */
@@ -72,7 +74,7 @@ export function requestsToAct(totals: Totals, survey: Survey, costs: FixedCosts)
     put: costs.segmentsWritten + costs.objectsWritten + 3,
     // The lock is read before it is given back.
     get: costs.objectsRead + costs.segmentsRead + loses * survey.repositories.length + 1,
-    delete: 2 + (costs.objectsDeleted > 0 ? 1 : 0),
+    delete: 2 + (costs.objectsDeleted > 0 ? 1 : 0) + costs.uploadsAborted,
   });
 }
 
