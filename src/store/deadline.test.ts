@@ -49,6 +49,15 @@ describe('withDeadline', () => {
     await expect(request()).rejects.toEqual(timeout);
   });
 
+  it('gives a copy of a large object the time that its bytes take', async () => {
+    const slow = withDeadline(
+      { ...deaf, copy: () => new Promise((resolve) => setTimeout(resolve, 100, {})) },
+      { requestMs: 20, idleMs: 20, writeMs: 20 },
+    );
+    await expect(slow.copy('a', 'b', { size: 10 * 2 ** 20 })).resolves.toEqual({});
+    await expect(slow.copy('a', 'b', { size: 1000 })).rejects.toEqual(timeout);
+  });
+
   it('ends a body although the driver does not, and cancels it', async () => {
     let cancelled = 0;
     let signal: AbortSignal | undefined;

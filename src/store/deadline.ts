@@ -14,11 +14,14 @@ export interface Deadline {
   /** Longest wait for the next bytes of a body, in ms; only time the reader waits is counted. */
   readonly idleMs: number;
   /**
-   * Longest wait for a PUT or for one request of a COPY, which move a whole object, and for
-   * requests about many keys; default ten times `requestMs`.
+   * Longest wait for a PUT and for requests about many keys; default ten times `requestMs`. Each
+   * request of a COPY has as long, and the time that its bytes take at {@link SLOWEST_COPY}.
    */
   readonly writeMs?: number;
 }
+
+/** Bytes that a store which is not stuck copies in a ms: 10 MiB in a second, a busy disk's. */
+const SLOWEST_COPY = (10 * 1024 ** 2) / 1000;
 
 /** What Node's timers can wait. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -61,7 +64,8 @@ export function withDeadline(store: WritableObjectStore, deadline: Deadline): Wr
       ),
     copy: (from, to, options = {}) => {
       const { size = 0, signal } = options;
-      const ms = Math.min(writeMs * copyRequests(capabilities, size), LONGEST_TIMER_MS);
+      const needed = writeMs * copyRequests(capabilities, size) + size / SLOWEST_COPY;
+      const ms = Math.min(needed, LONGEST_TIMER_MS);
       return within(ms, `Copying "${from}" in ${name}`, signal, (limited) =>
         store.copy(from, to, { ...options, signal: limited }),
       );
