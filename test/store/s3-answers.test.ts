@@ -65,6 +65,13 @@ describe('the s3 store', () => {
     await expectFailure(store.get('k'), code, message);
   });
 
+  it('names the permissions that the looks at uploads need', async () => {
+    const store = await storeOver((_, response) => answer(403, 'AccessDenied')(response));
+    await expectFailure(store.uploads('z/'), 'AccessDenied', /s3:ListBucketMultipartUploads/);
+    const upload = { key: 'z/k', id: '1' };
+    await expectFailure(store.abortUpload(upload), 'AccessDenied', /s3:AbortMultipartUpload/);
+  });
+
   it('takes its part from a server that ignores ranges', async () => {
     const bytes = pattern(300_000);
     const store = await storeOver((_, response) => {

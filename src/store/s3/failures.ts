@@ -8,7 +8,15 @@ import { networkFailure } from './network-failures.js';
 
 /** What was asked, for the sentence. */
 export interface RequestContext {
-  readonly verb: 'list' | 'read' | 'look at' | 'write' | 'copy' | 'delete';
+  readonly verb:
+    | 'list'
+    | 'list the uploads of'
+    | 'read'
+    | 'look at'
+    | 'write'
+    | 'copy'
+    | 'delete'
+    | 'give up an upload of';
   /** The key, or the prefix of a listing. */
   readonly key: string;
   readonly bucket: string;
@@ -133,7 +141,7 @@ function explainStatus(error: SdkError, context: RequestContext): [StoreErrorCod
     case 403:
       return ['AccessDenied', denied(context)];
     case 404:
-      return context.verb === 'list'
+      return context.verb === 'list' || context.verb === 'list the uploads of'
         ? ['NoSuchBucket', noSuchBucket(context)]
         : ['NotFound', 'there is no such object'];
     case undefined:
@@ -167,12 +175,19 @@ function denied({ verb, anonymous }: RequestContext): string {
       ? 'the server denies listing the bucket to anonymous requests'
       : 'the server denies listing the bucket: the credentials need s3:ListBucket';
   }
+  if (verb === 'list the uploads of') {
+    return (
+      'the server denies it: the credentials need s3:ListBucketMultipartUploads, since an upload ' +
+      'under way shows that a registry is at work'
+    );
+  }
   const right = {
     read: 's3:GetObject',
     'look at': 's3:GetObject',
     write: 's3:PutObject',
-    copy: 's3:PutObject',
+    copy: 's3:GetObject or s3:PutObject',
     delete: 's3:DeleteObject',
+    'give up an upload of': 's3:AbortMultipartUpload',
   }[verb];
   const who = anonymous ? 'anonymous requests' : 'these credentials';
   return (

@@ -153,14 +153,16 @@ export class S3Writer {
 
   uploads(prefix: string, signal?: AbortSignal): Promise<readonly UploadInFlight[]> {
     const { context } = this.#options;
-    return listUploads({ ...this.#options, prefix, signal }, context('list', prefix));
+    const about = context('list the uploads of', prefix);
+    return listUploads({ ...this.#options, prefix, signal }, about);
   }
 
   async abortUpload({ key, id }: UploadInFlight, signal?: AbortSignal): Promise<void> {
     const { sdk, client, bucket, context } = this.#options;
     const command = new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id });
+    const about = context('give up an upload of', key);
     try {
-      await answerOf(client.send(command, abortable(signal)), context('delete', key), signal);
+      await answerOf(client.send(command, abortable(signal)), about, signal);
     } catch (error) {
       if (!isStoreError(error, 'NotFound')) throw error;
     }
