@@ -13,15 +13,18 @@ import { runMigration, runRollback } from './support/runs.js';
 import { makeS3Bucket, type S3Bucket } from './support/s3-buckets.js';
 import {
   alpha,
+  blobOf,
   config,
   documentsOf,
   keyOf,
   layerA,
   layerB,
+  manifestOf,
   smallRegistry,
   soundRegistry,
   wide,
   half,
+  type Blob,
 } from './support/small-registry.js';
 
 const opened: WritableObjectStore[] = [];
@@ -108,12 +111,52 @@ describe('on a real S3 server', () => {
     }
   });
 
+  test('what was pushed in between is given to its repositories, and all else is as before', async () => {
+    const { store } = await bucket(soundRegistry());
+    const before = await stateOf(store);
+    await runMigration(store);
+    const layer = blobOf('a new layer');
+    const image = manifestOf(config, [layer, layerB]);
+    const documents = {
+      ...documentsOf('team/alpha', [alpha, image]),
+      ...documentsOf('brand/new', [image]),
+    };
+    const inStorage = [layer, image].map((blob) => [keyOf('storage', blob), blob.bytes] as const);
+    for (const [key, body] of [...Object.entries(documents), ...inStorage]) {
+      await store.put(key, Buffer.from(body));
+    }
+    const { finished } = await runRollback(store);
+    expect(finished).toBe(true);
+    const described = ({ bytes, digest }: Blob) => `${bytes.length} ${digest.slice(7)}`;
+    const given = [
+      ...Object.entries(documents).map(([key, text]) => [key, described(blobOf(text))]),
+      ...[layer, image].map((blob) => [keyOf('team/alpha', blob), described(blob)]),
+      ...[layer, image, layerB, config].map((one) => [keyOf('brand/new', one), described(one)]),
+    ];
+    expect(await stateOf(store)).toEqual({ ...before, ...Object.fromEntries(given) });
+  });
+
+  test('an image that is pushed while blobs are copied stops the run before it deletes', async () => {
+    const { store } = await bucket(soundRegistry());
+    const had = await digestsWithContent(store);
+    const seen = new CrashingStore(store);
+    seen.afterWrite = async ({ verb }) => {
+      if (verb !== 'copy') return;
+      const [, index = ''] = Object.values(documentsOf('team/alpha', [alpha, alpha]));
+      await store.put('team/alpha/index.json', Buffer.from(index));
+    };
+    await expect(runMigration(seen.store)).rejects.toThrow(
+      /index.json of team\/alpha changed .* Nothing was deleted/,
+    );
+    expect(seen.asked.filter(({ verb }) => verb === 'deleteMany')).toEqual([]);
+    expect(await digestsWithContent(store)).toEqual(had);
+  });
+
   test('blobs larger than one request copies are copied in parts', async () => {
     const { made } = await bucket({});
     const limits = { largestCopy: 6 * 2 ** 20, copyPart: 5 * 2 ** 20 };
     const store = await openStore(made.source, { access: { copyLimits: limits } });
     opened.push(store);
-    const { blobOf, manifestOf } = await import('./support/small-registry.js');
     const large = blobOf('large layer '.repeat(600_000));
     const image = manifestOf(config, [large]);
     for (const [key, body] of Object.entries({
