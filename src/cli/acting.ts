@@ -6,6 +6,7 @@ import type { Plan } from '../migrate/plan/plan.js';
 import { openSession, type Session, type Stage } from '../migrate/session.js';
 import type { Registry } from '../registry/registry.js';
 import { concurrencyOf, mayAct, pricesFor, rateOf, type ActingOptions } from './acting-options.js';
+import { registryFlags, shellWord } from './command-hint.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { untilInterrupted } from './interrupted.js';
 import { renderPlan, renderReport } from './migrate-output.js';
@@ -90,6 +91,19 @@ export async function proposeAndAct(
       }
     });
   });
+}
+
+/**
+ * How a plan is acted on, to be pasted into a shell.
+ * @param words the command's own flags, as words of a shell
+ */
+export function actingLine(
+  command: 'migrate' | 'rollback',
+  words: readonly string[],
+  { plan, source, options }: { plan: Plan; source: string; options: Options },
+): string {
+  const flags = [...words, '--apply', '--registry-stopped', '--plan', plan.id];
+  return ['layoutfs', command, ...flags, ...registryFlags(options), shellWord(source)].join(' ');
 }
 
 /** @throws RefusedError, and what acting throws */

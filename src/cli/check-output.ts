@@ -8,14 +8,16 @@ export interface CheckOutputOptions {
   /** Show every entry of every list. */
   readonly all: boolean;
   readonly colours: boolean;
+  /** Words that lines to be pasted need, to be about the same registry. */
+  readonly flags: readonly string[];
 }
 
 /** The report for people: numbers, groups with what to do about each, and the verdict last. */
 export function renderCheck(report: CheckReport, options: CheckOutputOptions): string {
   const sections = [
-    ...damageSections(report, options.all),
-    ...warningSections(report, options.all),
-    ...noteSections(report),
+    ...damageSections(report, options),
+    ...warningSections(report, options),
+    ...noteSections(report, options),
   ];
   const parts = [renderTotals(report), renderSections(sections, options), renderVerdict(report)];
   return parts.filter((part) => part !== '').join('\n');
@@ -32,7 +34,10 @@ function renderTotals({ registry, totals }: CheckReport): string {
   ].join('');
 }
 
-function damageSections({ source, damage }: CheckReport, all: boolean): ReportSection[] {
+function damageSections(
+  { source, damage }: CheckReport,
+  { all, flags }: CheckOutputOptions,
+): ReportSection[] {
   const push = 'Push the images again that need them; until then they cannot be pulled whole.';
   return [
     section('bad', damage.unreadable, {
@@ -52,7 +57,7 @@ function damageSections({ source, damage }: CheckReport, all: boolean): ReportSe
     }),
     section('bad', damage.misplaced, {
       title: (n) => `${count(n, 'blob is', 'blobs are')} stored, but not where readers look`,
-      advice: `To copy them there: ${commandLine('repair', source)}`,
+      advice: `To copy them there: ${commandLine('repair', source, ...flags)}`,
       entry: (blob) => [...describeBlob(blob, all), ...describeObjects(blob, all)],
     }),
     section('bad', damage.wrongSize, {
@@ -88,12 +93,15 @@ function strangeKeys({ count: n, examples }: CheckReport['warnings']['strangeKey
   return [section];
 }
 
-function warningSections({ source, warnings }: CheckReport, all: boolean): ReportSection[] {
+function warningSections(
+  { source, warnings }: CheckReport,
+  { all, flags }: CheckOutputOptions,
+): ReportSection[] {
   return [
     section('warn', warnings.atRisk, {
       title: (n) =>
         `${count(n, 'digest is', 'digests are')} at risk, for a restart of zot with dedupe on may empty every copy`,
-      advice: `Before zot is restarted: ${commandLine('repair', source, '--protect')}`,
+      advice: `Before zot is restarted: ${commandLine('repair', source, ...flags, '--protect')}`,
       entry: ({ digest, size, placeholder, content, repositories }) => [
         `${digest}  ${formatByteSize(size)}`,
         `  empty at ${placeholder}`,
@@ -142,7 +150,10 @@ function warningSections({ source, warnings }: CheckReport, all: boolean): Repor
   ].flat();
 }
 
-function noteSections({ source, notes }: CheckReport): ReportSection[] {
+function noteSections(
+  { source, notes }: CheckReport,
+  { flags }: CheckOutputOptions,
+): ReportSection[] {
   const { unreferenced, leftBehind = 0, duplicates, resolvedPlaceholders } = notes;
   const { foreign, unfinishedUploads } = notes;
   const notable: ReportSection[] = [];
@@ -154,7 +165,7 @@ function noteSections({ source, notes }: CheckReport): ReportSection[] {
     note(
       unreferenced.objects,
       `${count(unreferenced.objects, 'object', 'objects')} of ${formatByteSize(unreferenced.bytes)} that no repository refers to`,
-      `To delete them: ${commandLine('gc', source)}`,
+      `To delete them: ${commandLine('gc', source, ...flags)}`,
     );
   }
   note(

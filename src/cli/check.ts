@@ -6,6 +6,7 @@ import type { CheckProgress } from '../migrate/check/check-area.js';
 import { checkRegistry } from '../migrate/check/check.js';
 import type { CheckReport } from '../migrate/check/report.js';
 import { renderCheck } from './check-output.js';
+import { registryFlags } from './command-hint.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { CommandContext } from './program.js';
 import { Progress } from './progress.js';
@@ -60,10 +61,8 @@ export async function check(request: CheckRequest): Promise<ExitCode> {
       registry: registry.description,
       ...rest,
     };
-    const { colours } = terminal;
-    terminal.out(
-      json ? `${JSON.stringify(report, null, 2)}\n` : renderCheck(report, { all, colours }),
-    );
+    const look = { all, colours: terminal.colours, flags: registryFlags(options) };
+    terminal.out(json ? `${JSON.stringify(report, null, 2)}\n` : renderCheck(report, look));
     return report.verdict === 'damaged' ? EXIT.failed : EXIT.done;
   });
 }

@@ -7,12 +7,17 @@ import { count, type ReportSection, renderSections } from './report-section.js';
 /** What would be deleted or was deleted, for people. */
 export function renderCollection(
   report: CollectionReport,
-  options: { readonly all: boolean; readonly colours: boolean },
+  options: {
+    readonly all: boolean;
+    readonly colours: boolean;
+    /** Words that lines to be pasted need, to be about the same registry. */
+    readonly flags: readonly string[];
+  },
 ): string {
   const parts = [
     `This is ${report.registry}.\n`,
     renderSections(sectionsOf(report), options),
-    renderEnd(report),
+    renderEnd(report, options.flags),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
@@ -62,7 +67,7 @@ function sectionsOf({ blockers, warnings, garbage, digests, bytes, kept, done }:
   return sections;
 }
 
-function renderEnd(report: CollectionReport): string {
+function renderEnd(report: CollectionReport, flags: readonly string[]): string {
   const { source, blockers, objects, done, requests, dollars, dollarsPerMonth } = report;
   const asked = `${describeRequests(requests)}: ${formatDollars(dollars)}`;
   if (done !== undefined) {
@@ -73,6 +78,6 @@ function renderEnd(report: CollectionReport): string {
   if (objects === 0) return 'There is nothing to delete.\n';
   return [
     `They cost ${formatDollars(dollarsPerMonth)} a month. Finding them took ${asked}.\n`,
-    `Nothing was deleted. When the registry is stopped: ${commandLine('gc', source, '--apply', '--registry-stopped')}\n`,
+    `Nothing was deleted. When the registry is stopped: ${commandLine('gc', source, ...flags, '--apply', '--registry-stopped')}\n`,
   ].join('');
 }

@@ -14,6 +14,7 @@ import { sum } from '../migrate/run/requests.js';
 import type { RegistryArea } from '../registry/registry.js';
 import { concurrencyOf, mayAct, pricesFor } from './acting-options.js';
 import { actingStore } from './acting-store.js';
+import { registryFlags } from './command-hint.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { CollectionFlags } from './gc-command.js';
 import { renderCollection } from './gc-output.js';
@@ -59,10 +60,8 @@ export async function gc(request: CollectionRequest): Promise<ExitCode> {
       ...summarise(plan, prices),
       ...(done.length > 0 && { done: addUp(plan, prices, done) }),
     };
-    const { colours } = terminal;
-    terminal.out(
-      json ? `${JSON.stringify(report, null, 2)}\n` : renderCollection(report, { all, colours }),
-    );
+    const look = { all, colours: terminal.colours, flags: registryFlags(options) };
+    terminal.out(json ? `${JSON.stringify(report, null, 2)}\n` : renderCollection(report, look));
     const { blockers, done: { stopped, changed = [], refused = [] } = {} } = report;
     const isWhole = stopped === undefined && changed.length + refused.length === 0;
     return blockers.length === 0 && isWhole ? EXIT.done : EXIT.failed;

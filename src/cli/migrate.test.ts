@@ -118,6 +118,25 @@ describe('layoutfs migrate', () => {
     expect(told).not.toMatch(/(?!\n)\p{Cc}/u);
   });
 
+  it('says how to act on the root that was looked at', async () => {
+    for (const [key, body] of Object.entries(soundRegistry())) {
+      await bucket.store.put(`two/registries/${key}`, Buffer.from(body));
+    }
+    const root = ['--root', 'two/registries'];
+    const shown = await layoutfs('migrate', '--to', 'shared', ...root, bucket.directory);
+    const line =
+      /^To do it: layoutfs (migrate .*--plan [0-9a-f]{12} --root two\/registries) file:/m;
+    const words = line.exec(shown.out)?.[1]?.split(' ') ?? [];
+    const acted = await layoutfs(...words, bucket.directory);
+    expect(acted.out).toMatch(/^Done/m);
+    expect(await readdir(join(bucket.directory, 'two/registries/_layoutfs'))).toHaveLength(1);
+    await expect(journals()).rejects.toThrow('ENOENT');
+    const back = await layoutfs('rollback', ...root, bucket.directory);
+    expect(back.out).toMatch(
+      /--run \S+ --apply .*--plan [0-9a-f]{12} --root two\/registries file:/,
+    );
+  });
+
   it('keeps to a rate', async () => {
     const started = performance.now();
     await layoutfs('migrate', '--to', 'shared', '--rate', '10', bucket.directory);

@@ -3,8 +3,7 @@ import { LAYOUTS, type Layout } from '../migrate/journal/format.js';
 import { migrate } from '../migrate/migrate.js';
 import { READERS } from '../migrate/plan/blockers.js';
 import { planMigration } from '../migrate/plan-migration.js';
-import { proposeAndAct, type ActingRequest } from './acting.js';
-import { shellWord } from './command-hint.js';
+import { actingLine, proposeAndAct, type ActingRequest } from './acting.js';
 import type { ExitCode } from './exit-code.js';
 
 /** Run `layoutfs migrate`. @throws UsageError, and what looking at and changing the bucket throws */
@@ -23,7 +22,7 @@ export async function migrateCommandLine(
       plan,
       title: `${DESCRIPTIONS[to]}${resumed}`,
       readers: READERS[to],
-      command: `layoutfs migrate --to ${to} --apply --registry-stopped --plan ${plan.id} ${shellWord(source)}`,
+      command: actingLine('migrate', ['--to', to], { plan, source, options: request.options }),
       act: () => migrate(session, planned),
     };
   });

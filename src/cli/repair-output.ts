@@ -9,12 +9,17 @@ import { count, type ReportSection, renderSections, someOf } from './report-sect
 /** What would be done or was done, for people. */
 export function renderRepair(
   report: RepairReport,
-  options: { readonly all: boolean; readonly colours: boolean },
+  options: {
+    readonly all: boolean;
+    readonly colours: boolean;
+    /** Words that lines to be pasted need, to be about the same registry. */
+    readonly flags: readonly string[];
+  },
 ): string {
   const parts = [
     `This is ${report.registry}.\n`,
     renderSections(sectionsOf(report, options.all), options),
-    renderEnd(report),
+    renderEnd(report, options.flags),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
@@ -60,7 +65,7 @@ function sectionsOf(report: RepairReport, all: boolean): ReportSection[] {
   return sections;
 }
 
-function renderEnd({ source, mode, plan, done }: RepairReport): string {
+function renderEnd({ source, mode, plan, done }: RepairReport, flags: readonly string[]): string {
   if (done !== undefined) {
     const already =
       done.already === 0 ? '' : ` ${count(done.already, 'object', 'objects')} had theirs by then.`;
@@ -77,6 +82,6 @@ function renderEnd({ source, mode, plan, done }: RepairReport): string {
     `It takes ${describeRequests(requests)}: ${formatDollars(dollars)}.\n`,
     `${formatByteSize(requests.bytesRead)} are read here to verify the copies; about ${formatSeconds(seconds)} in all.\n`,
     `Prices: ${prices}.\n`,
-    `Nothing was written. When the registry is stopped: ${commandLine('repair', source, ...words)}\n`,
+    `Nothing was written. When the registry is stopped: ${commandLine('repair', source, ...flags, ...words)}\n`,
   ].join('');
 }

@@ -15,6 +15,7 @@ import { sum } from '../migrate/run/requests.js';
 import type { RegistryArea } from '../registry/registry.js';
 import { concurrencyOf, mayAct, pricesFor, rateOf } from './acting-options.js';
 import { actingStore } from './acting-store.js';
+import { registryFlags, shellWord } from './command-hint.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { untilInterrupted } from './interrupted.js';
 import type { CommandContext } from './program.js';
@@ -71,13 +72,22 @@ export async function repair(request: RepairRequest): Promise<ExitCode> {
       ...summarise(plans, concurrency, rateOf(flags)),
       ...(apply && { done: addUp(plans, done) }),
     };
-    const { colours } = terminal;
-    terminal.out(
-      json ? `${JSON.stringify(report, null, 2)}\n` : renderRepair(report, { all, colours }),
-    );
+    const look = { all, colours: terminal.colours, flags: flagsOf(options, repositories) };
+    terminal.out(json ? `${JSON.stringify(report, null, 2)}\n` : renderRepair(report, look));
     const { lost, unreadable, done: { skipped = [] } = {} } = report;
     return lost.length + unreadable.length + skipped.length > 0 ? EXIT.failed : EXIT.done;
   });
+}
+
+/** What a line to be pasted needs, to repair no more than was shown. */
+function flagsOf(options: Options, repositories: readonly string[]): string[] {
+  const { include, exclude } = options;
+  return [
+    ...repositories.map(shellWord),
+    ...registryFlags(options),
+    ...include.flatMap((pattern) => ['--include', shellWord(pattern)]),
+    ...exclude.flatMap((pattern) => ['--exclude', shellWord(pattern)]),
+  ];
 }
 
 /** What each area is repaired with. */

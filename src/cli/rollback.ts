@@ -4,7 +4,7 @@ import { READERS } from '../migrate/plan/blockers.js';
 import { planMigration } from '../migrate/plan-migration.js';
 import { NoSuchRunError, planRollback, runToRollBack } from '../migrate/plan-rollback.js';
 import { rollback } from '../migrate/rollback.js';
-import { proposeAndAct, type ActingRequest } from './acting.js';
+import { actingLine, proposeAndAct, type ActingRequest } from './acting.js';
 import { shellWord } from './command-hint.js';
 import type { ExitCode } from './exit-code.js';
 
@@ -15,7 +15,7 @@ export interface RollbackRequest extends ActingRequest {
 
 /** Run `layoutfs rollback`. @throws UsageError, and what looking at and changing the bucket throws */
 export async function rollbackCommandLine(request: RollbackRequest): Promise<ExitCode> {
-  const { run: wanted, byClosure } = request;
+  const { run: wanted, byClosure, options } = request;
   if (byClosure && wanted !== undefined) {
     throw new UsageError('Give either --run (by its journal) or --by-closure, not both.');
   }
@@ -26,7 +26,7 @@ export async function rollbackCommandLine(request: RollbackRequest): Promise<Exi
         plan: planned.plan,
         title: 'To whole copies in every repository, by closure',
         readers: READERS['per-repository'],
-        command: `layoutfs rollback --by-closure --apply --registry-stopped ${shellWord(source)}`,
+        command: actingLine('rollback', ['--by-closure'], { plan: planned.plan, source, options }),
         act: () => migrate(session, planned),
       };
     }
@@ -44,7 +44,11 @@ export async function rollbackCommandLine(request: RollbackRequest): Promise<Exi
       plan: planned.plan,
       title: `Taking run ${run.run} back, by its journal`,
       readers: ['whatever could read it before that run'],
-      command: `layoutfs rollback --run ${shellWord(run.run)} --apply --registry-stopped ${shellWord(source)}`,
+      command: actingLine('rollback', ['--run', shellWord(run.run)], {
+        plan: planned.plan,
+        source,
+        options,
+      }),
       act: () => rollback(session, planned),
     };
   });

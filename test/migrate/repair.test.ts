@@ -296,6 +296,9 @@ describe('a target', () => {
       const { report } = await json('repair', directory, 'b');
       expect(report.copies.flatMap(({ to }) => to).every((key) => key.startsWith('b/'))).toBe(true);
       expect(report.plan.objects).toBe(4);
+      // What is pasted does no more than what was shown.
+      const { out } = await run('repair', directory, 'b', '--exclude', 'a*');
+      expect(out).toMatch(/repair file:\S+ b --exclude 'a\*' --apply --registry-stopped$/m);
       expect((await run('repair', directory, 'nowhere')).err).toContain('no repository "nowhere"');
     });
   });
