@@ -164,9 +164,13 @@ describe('layoutfs rollback', () => {
   });
 
   it('without a journal says what can be done, and does it', async () => {
-    const without = await layoutfs('rollback', bucket.directory);
+    const without = await layoutfs('rollback', ...ACT, bucket.directory);
     expect(without.code).toBe(1);
     expect(without.err).toMatch(/There is no journal .* --by-closure/);
+    await expect(journals()).rejects.toThrow('ENOENT');
+    const unasked = await layoutfs('rollback', bucket.directory);
+    expect(unasked.out).toMatch(/^There is no journal of a run. To whole copies .*by closure:$/m);
+    expect(unasked.out).toMatch(/^To do it: layoutfs rollback --by-closure --apply /m);
     const plan = await layoutfs('rollback', '--by-closure', bucket.directory);
     expect(plan.out).toMatch(/^To whole copies in every repository, by closure:$/m);
     const both = await layoutfs('rollback', '--by-closure', '--run', '1', bucket.directory);

@@ -9,7 +9,7 @@ export function rollbackCommand(context: CommandContext): Command {
   const command = new Command('rollback')
     .summary('take a migration back')
     .description(
-      'Return every object that a layoutfs migrate run changed to exactly what it was, by the journal that the run left in the bucket; what was pushed since is given to the repositories that refer to it. Shows the plan; with --apply it acts. Without a journal, --by-closure gives every repository whole copies of all that it refers to.',
+      'Return every object that a layoutfs migrate run changed to exactly what it was, by the journal that the run left in the bucket; what was pushed since is given to the repositories that refer to it. Shows the plan; with --apply it acts. Without a journal the plan is to give every repository whole copies of all that it refers to, which --by-closure does.',
     )
     .usage('[options] <source>\n       layoutfs rollback [options] --zot-config <file>')
     .argument('[source]', 's3://bucket/prefix?endpoint=…&region=…, file:///dir, or a directory')

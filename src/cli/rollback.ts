@@ -1,5 +1,6 @@
 import { UsageError } from '../config/usage-error.js';
 import { migrate } from '../migrate/migrate.js';
+import type { RunListing } from '../migrate/journal/journals.js';
 import { READERS } from '../migrate/plan/blockers.js';
 import { planMigration } from '../migrate/plan-migration.js';
 import { NoSuchRunError, planRollback, runToRollBack } from '../migrate/plan-rollback.js';
@@ -15,16 +16,18 @@ export interface RollbackRequest extends ActingRequest {
 
 /** Run `layoutfs rollback`. @throws UsageError, and what looking at and changing the bucket throws */
 export async function rollbackCommandLine(request: RollbackRequest): Promise<ExitCode> {
-  const { run: wanted, byClosure, options } = request;
+  const { run: wanted, byClosure, options, own } = request;
   if (byClosure && wanted !== undefined) {
     throw new UsageError('Give either --run (by its journal) or --by-closure, not both.');
   }
   return proposeAndAct(request, async (session, source) => {
-    if (byClosure) {
+    // The plan may be shown unasked; to multiply what is stored is for the operator to say.
+    const isUnasked = wanted === undefined && own.apply !== true && !session.runs.some(hasBegun);
+    if (byClosure || isUnasked) {
       const planned = await planMigration(session, 'per-repository');
       return {
         plan: planned.plan,
-        title: 'To whole copies in every repository, by closure',
+        title: `${isUnasked && !byClosure ? 'There is no journal of a run. ' : ''}To whole copies in every repository, by closure`,
         readers: READERS['per-repository'],
         command: actingLine('rollback', ['--by-closure'], { plan: planned.plan, source, options }),
         act: () => migrate(session, planned),
@@ -53,3 +56,5 @@ export async function rollbackCommandLine(request: RollbackRequest): Promise<Exi
     };
   });
 }
+
+const hasBegun = ({ began }: RunListing): boolean => began;
