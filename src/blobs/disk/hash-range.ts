@@ -19,6 +19,9 @@ export interface FileRange {
 /** Bytes read at a time: all the memory that a hash takes. */
 const CHUNK = 1024 * 1024;
 
+/** What chunks are read into; as many as hashes run at once. */
+const spare: Buffer[] = [];
+
 /** Bytes after which a hash tells how far it is. */
 const STEP = 32 * 1024 * 1024;
 
@@ -29,11 +32,24 @@ const STEP = 32 * 1024 * 1024;
  * @throws system errors
  */
 export async function hashRange(
+  range: FileRange,
+  hashed?: (bytes: number) => void,
+): Promise<Digest | undefined> {
+  // One after the other would be garbage of a megabyte each.
+  const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+  try {
+    return await hashInto(buffer, range, hashed);
+  } finally {
+    spare.push(buffer);
+  }
+}
+
+async function hashInto(
+  buffer: Buffer,
   { fd, algorithm, offset, length }: FileRange,
   hashed?: (bytes: number) => void,
 ): Promise<Digest | undefined> {
   const hasher = createHasher(algorithm);
-  const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, length)));
   let told = 0;
   for (let done = 0; done < length;) {
     const wanted = Math.min(buffer.length, length - done);

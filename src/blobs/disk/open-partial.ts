@@ -7,10 +7,11 @@ import type { Trouble } from './trouble.js';
 import type { Counters } from '../../observe/counters.js';
 
 /**
- * How long after a part was written its hash is taken, in ms: most blobs are complete by then, and
- * need none.
+ * How long after a part was written its hash is taken, in ms. Blobs that are complete by then need
+ * none, and to hash each byte twice would slow down whoever reads; what a process that is killed
+ * has written since is fetched again.
  */
-const SEAL_AFTER_MS = 10_000;
+const SEAL_AFTER_MS = 60_000;
 
 /** How long closing waits for hashes, in ms; parts without one are fetched again. */
 const LAST_SEALS_MS = 2000;
