@@ -59,7 +59,7 @@ export class HasherThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./hash-thread.js', import.meta.url));
+    const worker = new Worker(new URL('./file-hash-thread.js', import.meta.url));
     worker.on('message', (answer: HashAnswer) => this.#take(answer));
     worker.on('error', () => this.#lost(worker));
     return worker;
