@@ -1,5 +1,6 @@
 import { type Log, silentLog } from '../observe/log.js';
 import { handedDescriptor } from './handed-device.js';
+import { probeKernel } from './kernel/probe.js';
 import { MountError, type Transport } from './transport.js';
 
 /** The transports that can be asked for; `auto` takes the best that works here. */
@@ -29,7 +30,6 @@ export async function openTransport(
   }
   if (name === 'kernel') return openKernel();
   if (name === 'libfuse') return openLibfuse();
-  const { probeKernel } = await import('./kernel/probe.js');
   const { usable, problems } = await probeKernel();
   if (usable) return openKernel();
   try {

@@ -1,12 +1,12 @@
-import type * as clientS3 from '@aws-sdk/client-s3';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Source } from '../source.js';
 import type { S3Access } from './access.js';
 import { trustedCertificates } from './certificates.js';
 import { RequestHandler } from './request-handler.js';
+import type * as usedSdk from './sdk.js';
 
-/** The SDK's module, imported only when a bucket is opened: it costs 100 ms at start-up. */
-export type Sdk = typeof clientS3;
+/** The SDK as far as we use it, imported only when a bucket is opened: it takes long to start. */
+export type Sdk = typeof usedSdk;
 
 const CONNECT_MS = 5_000;
 /** Servers close idle connections sooner or later, most after 5 to 75 s; a lost one costs a retry. */
@@ -30,7 +30,7 @@ export async function openClient(
 ): Promise<{ sdk: Sdk; client: S3Client }> {
   // The SDK would print a warning about Node 20 into the user's terminal.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-  const sdk = await import('@aws-sdk/client-s3');
+  const sdk = await import('./sdk.js');
   const ca = source.ca === undefined ? {} : { ca: await trustedCertificates(source.ca) };
   const client = new sdk.S3Client({
     ...(source.endpoint !== undefined && { endpoint: source.endpoint }),
