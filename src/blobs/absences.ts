@@ -22,7 +22,9 @@ interface Absence {
  */
 export class Absences {
   readonly #absences = new LRUCache<string, Absence>({
-    max: MAX_REMEMBERED,
+    // With `max` it would take all its room at once, before a mount answers.
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: () => 1,
     ttl: LISTED_AGAIN_AFTER,
   });
   readonly #refreshMs: number;

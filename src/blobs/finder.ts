@@ -53,9 +53,18 @@ export class BlobFinder {
   readonly #registry: Registry;
   readonly #log: Log;
   readonly #counters: Counters;
-  readonly #present = new LRUCache<string, FoundObject>({ max: MAX_REMEMBERED });
+  readonly #present = new LRUCache<string, FoundObject>({
+    // With `max` it would take all its room at once, before a mount answers.
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: () => 1,
+  });
   /** Objects whose bytes were wrong once: tried last. */
-  readonly #bad = new LRUCache<string, true>({ max: 10_000, ttl: 600_000 });
+  readonly #bad = new LRUCache<string, true>({
+    // With `max` it would take all its room at once, before a mount answers.
+    maxSize: 10_000,
+    sizeCalculation: () => 1,
+    ttl: 600_000,
+  });
 
   constructor(options: { registry: Registry; log: Log; counters: Counters }) {
     this.#registry = options.registry;

@@ -36,7 +36,11 @@ export class Directories {
   readonly #log: Log;
   readonly #counters: Counters;
   readonly #changed: (path: string) => void;
-  readonly #visits = new LRUCache<string, Visit>({ max: MAX_DIRECTORIES });
+  readonly #visits = new LRUCache<string, Visit>({
+    // With `max` it would take all its room at once, before a mount answers.
+    maxSize: MAX_DIRECTORIES,
+    sizeCalculation: () => 1,
+  });
   readonly #visiting = new Map<string, Promise<DirectoryListing>>();
   #expiredBefore = -Infinity;
 

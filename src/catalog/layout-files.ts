@@ -19,7 +19,11 @@ export class LayoutFiles {
   readonly #registry: Registry;
   readonly #refreshMs: number;
   readonly #log: Log;
-  readonly #files = new LRUCache<string, Remembered>({ max: MAX_DOCUMENTS });
+  readonly #files = new LRUCache<string, Remembered>({
+    // With `max` it would take all its room at once, before a mount answers.
+    maxSize: MAX_DOCUMENTS,
+    sizeCalculation: () => 1,
+  });
 
   constructor(options: { registry: Registry; refreshMs: number; log: Log }) {
     this.#registry = options.registry;

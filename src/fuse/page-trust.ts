@@ -24,7 +24,8 @@ export class PageTrust<Key extends string | number> {
 
   /** @param capacity keys remembered; a forgotten one costs a read, never a wrong byte */
   constructor(capacity = 100_000) {
-    this.#trusted = new LRUCache({ max: capacity });
+    // With `max` it would take all its room at once, before a mount answers.
+    this.#trusted = new LRUCache({ maxSize: capacity, sizeCalculation: () => 1 });
   }
 
   /**

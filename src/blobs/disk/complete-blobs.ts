@@ -32,7 +32,11 @@ interface Opening {
 export class CompleteBlobs {
   readonly #options: CompleteBlobsOptions;
   /** What was hashed again, for disks on which that can be neither recorded nor mended. */
-  readonly #judged = new LRUCache<Digest, { file: Fingerprint; right: boolean }>({ max: 10_000 });
+  readonly #judged = new LRUCache<Digest, { file: Fingerprint; right: boolean }>({
+    // With `max` it would take all its room at once, before a mount answers.
+    maxSize: 10_000,
+    sizeCalculation: () => 1,
+  });
   #isClosed = false;
   #toldOfForeign = false;
   readonly #open = new Map<Digest, Opening>();

@@ -23,7 +23,11 @@ const REMEMBERED = 20_000;
  */
 export class CandidateOrder {
   readonly #scores: Map<Place, number>;
-  readonly #ownBlobs = new LRUCache<string, boolean>({ max: REMEMBERED });
+  readonly #ownBlobs = new LRUCache<string, boolean>({
+    // With `max` it would take all its room at once, before a mount answers.
+    maxSize: REMEMBERED,
+    sizeCalculation: () => 1,
+  });
 
   constructor(seen: SeenPlaces) {
     this.#scores = new Map<Place, number>([
