@@ -1,8 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { UsageError } from '../config/usage-error.js';
-import { parsePrices, pricesOf, type Prices } from '../migrate/plan/prices.js';
 
 /** What the commands that change buckets are told, as typed. */
 export interface ActingOptions {
@@ -51,16 +48,6 @@ export function rateOf({ rate }: ActingOptions): number | undefined {
   const number = /^\d+(\.\d+)?$/.test(rate) ? Number(rate) : NaN;
   if (number > 0) return number;
   throw new UsageError(`--rate: "${rate}" is no number of requests in a second, above 0.`);
-}
-
-/** The prices of a file, or those of the table. @throws UsageError */
-export async function pricesFor(storeName: string, { prices }: ActingOptions): Promise<Prices> {
-  if (prices === undefined) return pricesOf(storeName);
-  try {
-    return parsePrices(parse(await readFile(prices, 'utf8')));
-  } catch (error) {
-    throw new UsageError(`--prices ${prices}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 /**

@@ -6,8 +6,7 @@ import { RepositoryFilter } from '../config/repository-filter.js';
 import { UsageError } from '../config/usage-error.js';
 import { startInBackground } from '../daemon/background.js';
 import { DEVICE_FD, READY_FD, sendHandshake } from '../daemon/handshake.js';
-import { type LogDestination, openLogger } from '../daemon/logger.js';
-import { runMount } from '../daemon/mount-daemon.js';
+import type { LogDestination } from '../daemon/logger.js';
 import { defaultLogFile, ensureStateDir } from '../daemon/state-dir.js';
 import { handedDescriptor, shownMountpoint } from '../fuse/handed-device.js';
 import { prepareMountpoint } from '../fuse/mountpoint.js';
@@ -99,6 +98,9 @@ async function stay(job: PlannedMount): Promise<ExitCode> {
   const { request, stateDir } = job;
   const { options, terminal, readyFd } = request;
   const logDestination = destination(options.log ?? 'stderr');
+  // Only here: whoever starts a mount in the background need not wait for them.
+  const { openLogger } = await import('../daemon/logger.js');
+  const { runMount } = await import('../daemon/mount-daemon.js');
   let logger;
   try {
     logger = await openLogger({ destination: logDestination, level: options.logLevel });

@@ -13,7 +13,8 @@ import {
 import type { RepairDone, RepairReport } from '../migrate/repair/report.js';
 import { sum } from '../migrate/run/requests.js';
 import type { RegistryArea } from '../registry/registry.js';
-import { concurrencyOf, mayAct, pricesFor, rateOf } from './acting-options.js';
+import { concurrencyOf, mayAct, rateOf } from './acting-options.js';
+import { pricesFor } from './acting-prices.js';
 import { actingStore } from './acting-store.js';
 import { registryFlags, shellWord } from './command-hint.js';
 import { EXIT, type ExitCode } from './exit-code.js';
