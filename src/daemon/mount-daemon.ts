@@ -13,6 +13,7 @@ import { serveControl } from './control-server.js';
 import type { LogDestination, Logger } from './logger.js';
 import { refuseOwnDirectories } from './own-directories.js';
 import { refreshMount } from './refresh.js';
+import { keepHeapSmall } from './small-heap.js';
 import { describeMount, type MountStatus } from './status.js';
 import { ensureStateDir, readInodeKey } from './state-dir.js';
 import { StopSignals } from './stop-signals.js';
@@ -42,6 +43,7 @@ export interface MountJob {
  */
 export async function runMount(job: MountJob): Promise<boolean> {
   const { log } = job.logger;
+  keepHeapSmall();
   const cleanup = new Cleanup();
   const signals = new StopSignals(log);
   cleanup.add('stop listening to signals', () => signals.close());
