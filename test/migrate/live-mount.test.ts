@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import type { WritableObjectStore } from '../../src/store/object-store.js';
@@ -12,6 +9,7 @@ import { mountLayoutfs } from '../support/mount.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { stateOf } from './support/bucket-state.js';
 import { CrashingStore } from './support/crashing-store.js';
+import { whileRead } from './support/mount-readers.js';
 import { runMigration, runRollback } from './support/runs.js';
 import { makeS3Bucket } from './support/s3-buckets.js';
 import {
@@ -28,54 +26,6 @@ beforeEach(async () => {
   directory = await makeTemporaryDirectory('live');
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
-
-/** What a reader tells when it has ended. */
-interface Told {
-  readonly rounds: number;
-  readonly blobs: number;
-  readonly wrong: readonly string[];
-}
-
-/** A process that reads everything below a directory again and again. */
-async function startReader(program: string, script: string, mountpoint: string) {
-  const reader = spawn(program, [join(import.meta.dirname, 'support', script), mountpoint], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let text = '';
-  reader.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-  const closed = once(reader, 'close');
-  await once(reader.stdout, 'data');
-  const end = async (): Promise<Told> => {
-    reader.stdin.end();
-    expect(await closed, script).toEqual([0, null]);
-    return JSON.parse(text.trim().split('\n').at(-1) ?? '') as Told;
-  };
-  const kill = () => (reader.exitCode === null ? reader.kill('SIGKILL') : false);
-  return { end, kill };
-}
-
-/** Read and map everything below `mountpoint` again and again while `work` runs. */
-async function whileRead(
-  mountpoint: string,
-  work: () => Promise<void>,
-): Promise<Told & { mapped: number }> {
-  const reader = await startReader(process.execPath, 'read-forever.mjs', mountpoint);
-  try {
-    const mapper = await startReader('python3', 'map-forever.py', mountpoint);
-    try {
-      // So that what is found first is found at its old place.
-      await sleep(1000);
-      await work();
-      await sleep(1000);
-      const [read, mapped] = await Promise.all([reader.end(), mapper.end()]);
-      return { ...read, mapped: mapped.blobs, wrong: [...read.wrong, ...mapped.wrong] };
-    } finally {
-      mapper.kill();
-    }
-  } finally {
-    reader.kill();
-  }
-}
 
 /** Slow enough for readers to be in the middle of it. */
 function slowly(store: WritableObjectStore): WritableObjectStore {

@@ -1,6 +1,7 @@
 // Reads every blob of every OCI image layout below a directory, over and over, past the kernel's page
-// cache, until standard input ends. Prints, as JSON, how many blobs were read and everything that
-// went wrong. A process of its own: whoever reads a mount must not be the one that serves it.
+// cache, until standard input ends. Prints a line after each round, and in the end, as JSON, how many
+// blobs were read and everything that went wrong. A process of its own: whoever reads a mount must not
+// be the one that serves it.
 //
 //   node read-forever.mjs DIRECTORY
 
@@ -72,6 +73,7 @@ process.stdout.write('reading\n');
 while (goesOn) {
   watch(root, () => walk(root));
   rounds += 1;
+  process.stdout.write(`round ${rounds}\n`);
   await turn();
 }
 process.stdout.write(`${JSON.stringify({ rounds, blobs, wrong: [...wrong] })}\n`);
