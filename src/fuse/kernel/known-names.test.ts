@@ -30,7 +30,7 @@ describe('names that are known', () => {
   const names = Array.from({ length: 5000 }, (_, index) => `${'n'.repeat(index % 70)}${index}`);
   names.push('ünï cödé', 'a', 'aa');
   const entries = names.map((name, index) => entryOf(name, index + 2 ** 40));
-  // Those at the end differ from the one before in one thing each.
+  // These differ from the others in one thing each.
   const odd = [{ mtime: 5 }, { nlink: 2 }, { permissions: 0o400 }, { kind: 'directory' as const }];
   odd.forEach((attributes, index) => {
     const name = `odd ${index}`;
@@ -38,6 +38,8 @@ describe('names that are known', () => {
     const like = entries[entries.length - 1]?.attributes ?? entryOf(name, 0).attributes;
     entries.push({ name, attributes: { ...like, ino: index + 2 ** 41, ...attributes } });
   });
+  names.push('like the first');
+  entries.push(entryOf('like the first', 2 ** 42));
   const table = new NameTable(encodeNames(7, 9, entries, timeouts, owner));
 
   test('are all found, each as itself', () => {
@@ -52,7 +54,7 @@ describe('names that are known', () => {
 
   test('have the answer that a lookup gets', () => {
     const unique = { low: 1, high: 0 };
-    for (const index of [0, 1, 4999, 5000, 5002, 5003, 5004, 5005, 5006]) {
+    for (const index of [0, 1, 4999, 5000, 5002, 5003, 5004, 5005, 5006, 5007]) {
       const [entry] = entries.slice(index);
       if (entry === undefined) throw new Error('There are more.');
       const reply = Buffer.alloc(Size.OUT_HEADER + Size.ENTRY_OUT);

@@ -1,6 +1,6 @@
 import type { Attributes, DirectoryEntry, Entry } from '../../tree/file-system.js';
 import { Size } from './protocol.js';
-import { type Owner, writeEntry, writeEntryLike } from './replies.js';
+import { type Owner, writeEntry, writeInodeAndSize } from './replies.js';
 
 /**
  * The names of a directory with the answers to their lookups, in memory that all threads share. It
@@ -15,8 +15,9 @@ export interface KnownNames {
   readonly validUntil: Float64Array<SharedArrayBuffer>;
   /** A hash table with open addressing: 0, or an entry's index and 1. */
   readonly slots: Int32Array<SharedArrayBuffer>;
-  /** Where in `names` the name of each entry begins, and where the last one ends. */
+  /** Where in `names` the name of each entry begins, and 1 more than where the last one ends. */
   readonly offsets: Uint32Array<SharedArrayBuffer>;
+  /** UTF-8, with a "/" between two. */
   readonly names: Uint8Array<SharedArrayBuffer>;
   /** A `fuse_entry_out` for each entry. */
   readonly replies: Uint8Array<SharedArrayBuffer>;
@@ -35,36 +36,48 @@ export function encodeNames(
   timeouts: Pick<Entry, 'entryTimeout' | 'attributeTimeout'>,
   owner: Owner,
 ): KnownNames {
-  const encoded = entries.map((entry) => Buffer.from(entry.name, 'utf8'));
-  const length = encoded.reduce((sum, name) => sum + name.byteLength, 0);
+  // Whoever looks a name up meanwhile waits for all of this: as few calls for each name as can be.
+  const joined = entries.map(({ name }) => name).join('/');
+  const names = new Uint8Array(new SharedArrayBuffer(Buffer.byteLength(joined)));
+  bufferOf(names).write(joined);
   // At most half full.
   const slots = new Int32Array(new SharedArrayBuffer(4 * powerOfTwo(2 * entries.length + 1)));
   const offsets = new Uint32Array(new SharedArrayBuffer(4 * (entries.length + 1)));
-  const names = new Uint8Array(new SharedArrayBuffer(length));
-  const replies = new Uint8Array(new SharedArrayBuffer(Size.ENTRY_OUT * entries.length));
-  const target = Buffer.from(replies.buffer);
-  let offset = 0;
-  encoded.forEach((name, index) => {
-    names.set(name, offset);
-    offset += name.byteLength;
-    offsets[index + 1] = offset;
-    let slot = hash(name, 0, name.byteLength) & (slots.length - 1);
+  const isAscii = names.byteLength === joined.length;
+  entries.forEach(({ name }, index) => {
+    const start = offsets[index] ?? 0;
+    const end = start + (isAscii ? name.length : Buffer.byteLength(name));
+    offsets[index + 1] = end + 1;
+    let slot = hash(names, start, end) & (slots.length - 1);
     while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1);
     slots[slot] = index + 1;
   });
-  let before: Attributes | undefined;
-  entries.forEach(({ attributes }, index) => {
-    const at = index * Size.ENTRY_OUT;
-    // Who looks a name up meanwhile waits for all of this.
-    if (before !== undefined && isLike(before, attributes)) {
-      writeEntryLike(target, at - Size.ENTRY_OUT, at, attributes);
-    } else {
-      writeEntry(target, at, { attributes, ...timeouts }, owner);
-    }
-    before = attributes;
-  });
+  const replies = encodeReplies(entries, timeouts, owner);
   const validUntil = new Float64Array(new SharedArrayBuffer(8));
   return { id, parent, validUntil, slots, offsets, names, replies };
+}
+
+function encodeReplies(
+  entries: readonly DirectoryEntry[],
+  timeouts: Pick<Entry, 'entryTimeout' | 'attributeTimeout'>,
+  owner: Owner,
+): Uint8Array<SharedArrayBuffer> {
+  const replies = new Uint8Array(new SharedArrayBuffer(Size.ENTRY_OUT * entries.length));
+  const target = bufferOf(replies);
+  const first = entries[0]?.attributes;
+  if (first === undefined) return replies;
+  writeEntry(target, 0, { attributes: first, ...timeouts }, owner);
+  // Nearly all are like the first: twice as many with each copy.
+  for (let done = Size.ENTRY_OUT; done < target.byteLength; done *= 2) {
+    target.copyWithin(done, 0, done);
+  }
+  const view = new DataView(replies.buffer);
+  entries.forEach(({ attributes }, index) => {
+    const at = index * Size.ENTRY_OUT;
+    if (isLike(first, attributes)) writeInodeAndSize(view, at, attributes);
+    else writeEntry(target, at, { attributes, ...timeouts }, owner);
+  });
+  return replies;
 }
 
 /** Looks names up in {@link KnownNames}, without making garbage. */
@@ -95,7 +108,7 @@ export class NameTable {
       const index = (slots[slot] ?? 0) - 1;
       if (index < 0) return -1;
       const from = offsets[index] ?? 0;
-      const to = offsets[index + 1] ?? 0;
+      const to = (offsets[index + 1] ?? 0) - 1;
       if (to - from === end - start && this.#names.compare(bytes, start, end, from, to) === 0) {
         return index;
       }
