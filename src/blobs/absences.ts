@@ -63,7 +63,8 @@ export class Absences {
 
   /** Whether a listing should leave the blob out. */
   isKnown(name: BlobName): boolean {
-    return this.#absences.has(key(name));
+    // Most repositories are whole, and a listing asks for each of its blobs.
+    return this.#absences.size > 0 && this.#absences.has(key(name));
   }
 
   /** Lost blobs by repository, foreign layers not counted. */

@@ -210,8 +210,11 @@ export class Catalog {
       this.#deadlineMs,
       `Reading the manifests of ${repository}`,
     );
-    const all = await Promise.all(members.map((member) => this.#withSize(repository, member)));
-    return all.filter((blob) => !this.#blobs.isKnownAbsent({ repository, ...blob }));
+    const settled = await this.#settleSizes(repository, members);
+    // Somebody waits, and there may be tens of thousands: no promise for each.
+    return members
+      .map((member) => settled.get(member.digest) ?? claimed(member))
+      .filter(({ digest, size }) => !this.#blobs.isKnownAbsent({ repository, digest, size }));
   }
 
   /**
@@ -315,12 +318,27 @@ export class Catalog {
     return state ? state.members() : [];
   }
 
-  /** Where documents disagree about a size, the stored object decides. */
-  async #withSize(repository: string, { digest, sizes, foreign }: Member): Promise<CatalogBlob> {
-    const [claimed = 0] = sizes;
-    if (sizes.length === 1) return { digest, size: claimed, foreign };
-    const stored = await this.#blobs.storedSize(repository, digest);
-    const size = stored !== undefined && sizes.includes(stored) ? stored : claimed;
-    return { digest, size, foreign };
+  /** Those of which documents disagree about the size, by digest. */
+  async #settleSizes(
+    repository: string,
+    members: readonly Member[],
+  ): Promise<Map<Digest, CatalogBlob>> {
+    const disputed = members.filter(({ sizes }) => sizes.length > 1);
+    const settled = await Promise.all(disputed.map((member) => this.#withSize(repository, member)));
+    return new Map(settled.map((blob) => [blob.digest, blob]));
   }
+
+  /** Where documents disagree about a size, the stored object decides. */
+  async #withSize(repository: string, member: Member): Promise<CatalogBlob> {
+    const { digest, sizes } = member;
+    const blob = claimed(member);
+    if (sizes.length === 1) return blob;
+    const stored = await this.#blobs.storedSize(repository, digest);
+    return stored !== undefined && sizes.includes(stored) ? { ...blob, size: stored } : blob;
+  }
+}
+
+/** With the size that the first document claims. */
+function claimed({ digest, sizes, foreign }: Member): CatalogBlob {
+  return { digest, size: sizes[0] ?? 0, foreign };
 }

@@ -26,7 +26,7 @@ export function attributesOf(node: Node, ino: InodeNumber, nlink: number): Attri
         mtime: FIXED_MTIME,
       };
     case 'blob':
-      return { ...file(ino, node.blob.size, FIXED_MTIME), nlink };
+      return file(ino, node.blob.size, FIXED_MTIME, nlink);
     case 'index':
       return file(ino, node.snapshot.bytes.byteLength, node.snapshot.mtime);
     case 'oci-layout':
@@ -36,7 +36,6 @@ export function attributesOf(node: Node, ino: InodeNumber, nlink: number): Attri
   }
 }
 
-/** One link each. */
-function file(ino: InodeNumber, size: number, mtime: number): Attributes {
-  return { ino, kind: 'file', size, permissions: FILE_PERMISSIONS, nlink: 1, mtime };
+function file(ino: InodeNumber, size: number, mtime: number, nlink = 1): Attributes {
+  return { ino, kind: 'file', size, permissions: FILE_PERMISSIONS, nlink, mtime };
 }

@@ -1,9 +1,6 @@
 import { hash } from 'node:crypto';
 import { type InodeNumber, ROOT_INODE } from './file-system.js';
 
-/** Hexadecimal digits of an inode number: 52 bits, the most that a JavaScript number holds exactly, one kept free. */
-const DIGITS = 13;
-
 /**
  * Inode numbers from identities: a keyed hash, so that they are the same after a remount and nobody
  * can forge two identities with one number. What is in use is checked for collisions all the same.
@@ -32,6 +29,18 @@ export class InodeNumbers {
    * an HMAC. Nobody is shown enough of the hash to go on with it, which is what HMAC is against.
    */
   #hash(text: string): InodeNumber {
-    return Number.parseInt(hash('sha256', this.#key + text, 'hex').slice(0, DIGITS), 16);
+    return leadingBits(hash('sha256', this.#key + text, 'binary'));
   }
+}
+
+/**
+ * The first 52 bits, big-endian, of a string of bytes: the most that a JavaScript number holds
+ * exactly, one kept free.
+ */
+function leadingBits(bytes: string): number {
+  let high = 0;
+  for (let index = 0; index < 3; index += 1) high = high * 256 + bytes.charCodeAt(index);
+  let low = 0;
+  for (let index = 3; index < 6; index += 1) low = low * 256 + bytes.charCodeAt(index);
+  return (high * 2 ** 24 + low) * 16 + (bytes.charCodeAt(6) >>> 4);
 }

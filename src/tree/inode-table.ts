@@ -4,7 +4,6 @@ import { identityOf, type Node } from './nodes.js';
 
 interface Inode {
   node: Node;
-  readonly identity: string;
   /** Lookups the kernel has not given back yet. */
   references: number;
 }
@@ -17,7 +16,7 @@ export class InodeTable {
   constructor(key: Buffer) {
     this.#numbers = new InodeNumbers(key);
     const root: Node = { kind: 'directory', path: '' };
-    this.#inodes.set(ROOT_INODE, { node: root, identity: identityOf(root), references: 1 });
+    this.#inodes.set(ROOT_INODE, { node: root, references: 1 });
   }
 
   get size(): number {
@@ -30,18 +29,14 @@ export class InodeTable {
 
   /** The number of a node, whether or not the kernel knows it; takes no reference. */
   numberOf(node: Node): InodeNumber {
-    const identity = identityOf(node);
-    if (identity === this.#inodes.get(ROOT_INODE)?.identity) return ROOT_INODE;
-    return this.#numbers.of(identity, (ino) => {
-      const known = this.#inodes.get(ino);
-      return known !== undefined && known.identity !== identity;
-    });
+    if (node.kind === 'directory' && node.path === '') return ROOT_INODE;
+    return this.#numbers.of(identityOf(node), (ino) => !this.#isFor(ino, node));
   }
 
   /** The number of a node that somebody refers to, else undefined. */
   known(node: Node): InodeNumber | undefined {
     const ino = this.numberOf(node);
-    return this.#inodes.get(ino)?.identity === identityOf(node) ? ino : undefined;
+    return this.#inodes.has(ino) && this.#isFor(ino, node) ? ino : undefined;
   }
 
   /**
@@ -55,15 +50,15 @@ export class InodeTable {
       known.node = node;
       known.references++;
     } else {
-      this.#inodes.set(ino, { node, identity: identityOf(node), references: 1 });
+      this.#inodes.set(ino, { node, references: 1 });
     }
     return ino;
   }
 
-  /** Whether a number that was the node's once is so still. */
+  /** Whether no other node has the number. */
   #isFor(ino: InodeNumber, node: Node): boolean {
-    const known = this.#inodes.get(ino);
-    return known === undefined || known.identity === identityOf(node);
+    const known = this.#inodes.get(ino)?.node;
+    return known === undefined || known === node || identityOf(known) === identityOf(node);
   }
 
   /** Give references back; the root stays. */

@@ -3,7 +3,7 @@ import { isBlobError } from '../blobs/errors.js';
 import type { Catalog } from '../catalog/catalog.js';
 import { join } from '../catalog/directories.js';
 import type { Log } from '../observe/log.js';
-import { digestParts, isValidAlgorithm, parseDigest } from '../oci/digest.js';
+import { isValidAlgorithm, parseDigest } from '../oci/digest.js';
 import { INDEX_FILE, OCI_LAYOUT_FILE, BLOBS_DIRECTORY } from '../oci/layout.js';
 import type { Registry } from '../registry/registry.js';
 import { attributesOf } from './attributes.js';
@@ -68,9 +68,15 @@ const TIMEOUT_MARGIN = 50;
 class ListedNode implements DirectoryEntry {
   constructor(
     readonly name: string,
-    readonly attributes: Attributes,
     readonly node: Node,
+    readonly ino: InodeNumber,
+    readonly nlink: number,
   ) {}
+
+  /** Made when they are asked for: a large listing is kept for long, and they would double it. */
+  get attributes(): Attributes {
+    return attributesOf(this.node, this.ino, this.nlink);
+  }
 }
 
 /**
@@ -123,10 +129,9 @@ export class Tree implements FileSystem {
   readdir(ino: InodeNumber): Promise<readonly DirectoryEntry[]> {
     return this.#guard(async () => {
       const children = await this.#children(this.#node(ino));
-      children.sort(([a], [b]) => (a < b ? -1 : 1));
       return children.map(
         ([name, node]) =>
-          new ListedNode(name, this.#attributes(node, this.#inodes.numberOf(node)), node),
+          new ListedNode(name, node, this.#inodes.numberOf(node), this.#linksOf(node)),
       );
     });
   }
@@ -136,7 +141,7 @@ export class Tree implements FileSystem {
       throw new TypeError(`The entry ${entry.name} was not listed by this tree.`);
     }
     // Numbers may collide with one given since the listing; the table decides.
-    const ino = this.#inodes.refer(entry.node, entry.attributes.ino);
+    const ino = this.#inodes.refer(entry.node, entry.ino);
     const attributes = this.#attributes(entry.node, ino);
     return { attributes, ...this.#timeouts(entry.node) };
   }
@@ -195,9 +200,13 @@ export class Tree implements FileSystem {
   }
 
   #attributes(node: Node, ino: InodeNumber): Attributes {
+    return attributesOf(node, ino, this.#linksOf(node));
+  }
+
+  #linksOf(node: Node): number {
     const isShared =
       this.#hardLinks && node.kind === 'blob' && this.#registry.sharesBlobs(node.repository);
-    return attributesOf(node, ino, isShared ? SEVERAL : 1);
+    return isShared ? SEVERAL : 1;
   }
 
   #node(ino: InodeNumber): Node {
@@ -258,16 +267,21 @@ export class Tree implements FileSystem {
     return blob && { kind: 'blob', repository, scope: this.#registry.scope(repository), blob };
   }
 
+  /** In bytewise order. */
   async #children(node: Node): Promise<[string, Node][]> {
     switch (node.kind) {
-      case 'directory':
-        return this.#childrenOfDirectory(node.path);
+      case 'directory': {
+        const children = await this.#childrenOfDirectory(node.path);
+        return children.sort(([a], [b]) => (a < b ? -1 : 1));
+      }
       case 'blobs': {
         const algorithms = await this.#catalog.algorithms(node.repository);
-        return algorithms.map((algorithm) => [
-          algorithm,
-          { kind: 'algorithm', repository: node.repository, algorithm },
-        ]);
+        return algorithms
+          .sort()
+          .map((algorithm) => [
+            algorithm,
+            { kind: 'algorithm', repository: node.repository, algorithm },
+          ]);
       }
       case 'algorithm':
         return this.#childrenOfAlgorithm(node.repository, node.algorithm);
@@ -297,13 +311,15 @@ export class Tree implements FileSystem {
 
   async #childrenOfAlgorithm(repository: string, algorithm: string): Promise<[string, Node][]> {
     const scope = this.#registry.scope(repository);
-    const entries: [string, Node][] = [];
-    for (const blob of await this.#catalog.list(repository)) {
-      const parts = digestParts(blob.digest);
-      if (parts.algorithm !== algorithm) continue;
-      entries.push([parts.encoded, { kind: 'blob', repository, scope, blob }]);
-    }
-    return entries;
+    const prefix = `${algorithm}:`;
+    const all = await this.#catalog.list(repository);
+    const blobs = all.filter(({ digest }) => digest.startsWith(prefix));
+    // The digests have the order of the names; strings cut from others take far longer to compare.
+    blobs.sort((a, b) => (a.digest < b.digest ? -1 : 1));
+    return blobs.map((blob) => [
+      blob.digest.slice(prefix.length),
+      { kind: 'blob', repository, scope, blob },
+    ]);
   }
 
   async #openNode(node: Node): Promise<FileHandle> {
