@@ -28,5 +28,6 @@ export const LINES = {
   '8 readers: CPU s per GiB': { unit: 's', better: 'less', digits: 2 },
   '8 readers: peak memory, MB': { unit: 'MB', better: 'less' },
   '8 readers: bytes fetched / size': { unit: '', better: 'less', digits: 3 },
+  "Node's own start, ms": { unit: 'ms', better: 'less' },
   'sha256sum of the file, ms': { unit: 'ms', better: 'less' },
 };

@@ -112,12 +112,12 @@ export async function random(round) {
 export async function firstByte(round) {
   const { note, dataset } = round;
   const place = await round.fresh();
-  await work.readFirstByte(import.meta.filename);
+  await work.touch(import.meta.filename);
   const mount = new ContenderMount(round.contender, place);
   try {
     const start = performance.now();
     await mount.start(round.origin);
-    await work.readFirstByte(blobPath(place, dataset.big[2].encoded));
+    await work.touch(blobPath(place, dataset.big[2].encoded));
     note('first byte, from the mount command', performance.now() - start);
     note(
       'first byte, from open',
@@ -160,6 +160,7 @@ export async function floors({ note, local }) {
   note('all pages dropped', dropped);
   note('after a remount', dropped);
   note('skopeo, again', await work.copyImage(local.layout, join(local.home, 'copy')));
+  note("Node's own start, ms", await work.startNode());
   note('sha256sum of the file, ms', await work.hashWhole(path));
 }
 

@@ -54,6 +54,16 @@ export async function readRandomly(path, count) {
   return Number(stdout);
 }
 
+/** Read the first byte of a file, by a program that takes next to no time to start. */
+export async function touch(path) {
+  await run('head', ['-c', '1', path]);
+}
+
+/** ms that Node takes to start and end. */
+export function startNode() {
+  return timed(process.execPath, ['-e', '0']);
+}
+
 /** ms from open to the first byte. */
 export async function readFirstByte(path) {
   const { stdout } = await run('python3', ['-c', FIRST_BYTE, path]);
