@@ -201,6 +201,15 @@ it('wants a cache', async () => {
   expect(terminal.written.err).toContain('Name the cache to fetch into with --cache-dir');
 });
 
+it('refuses a cache in the source, and makes none there', async () => {
+  const inside = join(registry, 'team/cache');
+  const terminal = testTerminal();
+  const words = ['warm', '--cache-dir', inside, registry, 'team/app'];
+  expect(await runProgram(words, terminal)).toBe(2);
+  expect(terminal.written.err).toMatch(/The cache directory .* lies in the source file:/);
+  await expect(readdir(inside)).rejects.toThrow('ENOENT');
+});
+
 it('refuses a directory that is no cache', async () => {
   await writeFile(cacheDir, '');
   const { code, err } = await warm('team/app');

@@ -6,8 +6,10 @@ import type { Options } from '../config/options.js';
 import { RepositoryFilter } from '../config/repository-filter.js';
 import { UsageError } from '../config/usage-error.js';
 import { askMounts } from '../daemon/control-client.js';
+import { refuseCacheInSource } from '../daemon/own-directories.js';
 import { inspectMountpoint } from '../fuse/mountpoint.js';
 import { Counters } from '../observe/counters.js';
+import { formatSource, parseSource } from '../store/source.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { commandLog } from './command-log.js';
 import { untilInterrupted } from './interrupted.js';
@@ -78,6 +80,9 @@ async function warmSource(
   const { options, terminal } = request;
   if (options.cacheDir === undefined) {
     throw new UsageError('Name the cache to fetch into with --cache-dir (or LAYOUTFS_CACHE_DIR).');
+  }
+  if (source !== undefined) {
+    await refuseCacheInSource(options.cacheDir, [formatSource(parseSource(source))]);
   }
   const cache = await openDiskCache({
     directory: options.cacheDir,

@@ -11,7 +11,7 @@ import { askMounts } from './control-client.js';
 import { controlSocketPath } from './control-directory.js';
 import { serveControl } from './control-server.js';
 import type { LogDestination, Logger } from './logger.js';
-import { refuseOwnDirectories } from './own-directories.js';
+import { refuseCacheInSource, refuseOwnDirectories } from './own-directories.js';
 import { refreshMount } from './refresh.js';
 import { keepHeapSmall } from './small-heap.js';
 import { describeMount, type MountStatus } from './status.js';
@@ -87,9 +87,16 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
   const mountpoint = await shownMountpoint(target);
   await ensureStateDir(job.stateDir);
   const inodeKey = await readInodeKey(job.stateDir);
-  const wired = await wire({ ...job, log, counters, signal: signals.signal }, inodeKey);
+  const { cacheDir } = job.options;
+  const request = { ...job, log, counters, signal: signals.signal };
+  const wired = await wire(request, inodeKey, async ({ places }) => {
+    await refuseOwnDirectories(mountpoint, places, cacheDir);
+    await refuseCacheInSource(
+      cacheDir,
+      places.map(({ store }) => store.name),
+    );
+  });
   cleanup.add('close the store', () => wired.close());
-  await refuseOwnDirectories(mountpoint, wired.places, job.options.cacheDir);
   const notes = wired.warnings;
   signals.signal.throwIfAborted();
   const mounted = await transport.mount(wired.tree, {

@@ -22,15 +22,21 @@ export interface WiredSource extends OpenedSource {
 /**
  * Build the floors on one another: store, registry, blobs, catalog, tree.
  * @param inodeKey the secret of {@link readInodeKey}
- * @throws as {@link openSource}; CacheDirectoryError
+ * @param check called with the source before a cache is made
+ * @throws as {@link openSource} and `check`; CacheDirectoryError
  */
-export async function wire(request: SourceRequest, inodeKey: Buffer): Promise<WiredSource> {
+export async function wire(
+  request: SourceRequest,
+  inodeKey: Buffer,
+  check: (opened: OpenedSource) => Promise<void> = () => Promise.resolve(),
+): Promise<WiredSource> {
   const selection = new RepositoryFilter(request.options);
-  const disk = await openCache(request);
+  const opened = await openSource(request);
   try {
-    return wireOpened(await openSource(request), selection, request, inodeKey, disk);
+    await check(opened);
+    return wireOpened(opened, selection, request, inodeKey, await openCache(request));
   } catch (error) {
-    await disk?.close();
+    await opened.close();
     throw error;
   }
 }

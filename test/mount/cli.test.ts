@@ -430,6 +430,26 @@ describe('a mount that cannot be made says why, and leaves nothing behind', () =
       /\/cache\/lost\+found lies in the cache directory .* Choose a mountpoint outside of it/,
     ],
     [
+      'a mountpoint that is to be the cache, too',
+      async () => {
+        const cache = join(home, 'both');
+        await mkdir(cache);
+        return ['--cache-dir', cache, source, cache];
+      },
+      2,
+      /\/both lies in the cache directory .* Choose a mountpoint outside of it/,
+    ],
+    [
+      'a cache in the source',
+      async () => {
+        const root = join(home, 'holding');
+        await mkdir(join(root, 'r'), { recursive: true });
+        return ['--cache-dir', join(root, 'r/new/cache'), root, mountpoint];
+      },
+      2,
+      /The cache directory .*\/holding\/r\/new\/cache lies in the source file:.*\/holding, .* Choose a directory outside/,
+    ],
+    [
       'a zot configuration that is none',
       async () => {
         await writeFile(join(home, 'config.json'), '{}');
