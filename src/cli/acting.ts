@@ -47,6 +47,11 @@ export async function proposeAndAct(
   const { source, options, own, terminal } = request;
   const acts = mayAct(own);
   const all = own.all === true;
+  if (options.include.length + options.exclude.length > 0) {
+    throw new UsageError(
+      'A registry has one layout for all its repositories: leave --include and --exclude out.',
+    );
+  }
   const concurrency = concurrencyOf(own);
   const rate = rateOf(own);
   return withSource(source, options, terminal, async ({ registry, name, warnings }) => {
@@ -66,6 +71,7 @@ export async function proposeAndAct(
           rate,
           ignoreUploads: own.ignoreUploads === true,
           takeOver: own.takeOver === true,
+          isRootGiven: options.root !== undefined || options.zotConfig !== undefined,
           signal,
           onProgress: (stage: Stage) => {
             progress.show(describeStage(stage, shown.total, shown.since, terminal.columns));

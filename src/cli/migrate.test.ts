@@ -62,6 +62,7 @@ describe('layoutfs migrate', () => {
     [['--to', 'shared', '--apply'], /--apply wants --registry-stopped too/],
     [['--to', 'shared', '--concurrency', '0'], /--concurrency: "0" is no number/],
     [['--to', 'shared', '--rate', 'fast'], /--rate: "fast" is no number/],
+    [['--to', 'shared', '--include', 'team/**'], /leave --include and --exclude out/],
     [['--to', 'shared', '--registry', 'plain'], /Only the blobs of a zot registry/],
     [['--to', 'shared', '--prices', '/no/such'], /--prices \/no\/such: ENOENT/],
   ])('is refused with %j', async (words, message) => {

@@ -8,7 +8,7 @@ import type { Move } from './moves/move.js';
 import { readSettled, resumedMoves } from './moves/resumed.js';
 import { movesToRepositories, References } from './moves/to-repositories.js';
 import { movesToShared } from './moves/to-shared.js';
-import { collisions } from './plan/blockers.js';
+import { collisions, doubtfulRoot } from './plan/blockers.js';
 import {
   planId,
   requestsToAct,
@@ -40,7 +40,7 @@ export async function planMigration(session: Session, to: Layout): Promise<Plann
   if (unfinished !== undefined) return planResumption(session, to, unfinished);
   const { survey } = session;
   const warnings: string[] = [];
-  const blockers = [...collisions(survey), ...unexplainedLife(session)];
+  const blockers = [...doubtfulRoot(session), ...collisions(survey), ...unexplainedLife(session)];
   let moves: () => Iterable<Move>;
   if (to === 'shared') moves = () => movesToShared(survey);
   else {

@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly store: WritableObjectStore;
   /** Key prefix of the registry's root: empty, or ending in a slash. */
   readonly root: string;
+  /** The operator has named the root; else it was found by looking. */
+  readonly isRootGiven?: boolean;
   /** Name and version of this program, for the journal. */
   readonly tool: string;
   /** Requests under way at once. */
