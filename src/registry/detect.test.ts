@@ -271,6 +271,12 @@ describe('what is no registry', () => {
     ['layouts with names of no registry', emptyLayout('My Layouts'), '--registry plain'],
     ['a layout without oci-layout', { 'r/index.json': '{}' }, '--registry plain'],
     ['a repository', emptyLayout('r'), undefined],
+    [
+      'a doubled prefix beside something else',
+      { 'logs/x': '', ...emptyLayout('zot/zot/r') },
+      'use --root zot/zot',
+    ],
+    ['a repository of the name of its directory', emptyLayout('zot/r/r'), undefined],
   ])('is opened with a warning: %s', async (_, objects, warning) => {
     const { warnings } = await rootOf(objects);
     expect(warnings).toHaveLength(warning === undefined ? 0 : 1);

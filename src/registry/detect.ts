@@ -5,7 +5,7 @@ import { findRoot, type RootFinding } from './detect/find-root.js';
 import { refuseDistribution } from './detect/other-registries.js';
 import { FirstPages } from './detect/pages.js';
 import { looksPlain } from './detect/plain-hint.js';
-import { deeperRoot } from './detect/deeper-root.js';
+import { deeperRoot, doubledBeside } from './detect/deeper-root.js';
 import { RootNotFoundError } from './errors.js';
 import { allowListing, checkPlace, sourceAt } from './place-advice.js';
 import { showPrefix, toPrefix } from './root-prefix.js';
@@ -114,7 +114,14 @@ function deeperRootWarnings(
   facts: RootFacts,
 ): string[] {
   const deeper = deeperRoot(pages, root, facts);
-  if (deeper === undefined) return [];
+  if (deeper === undefined) {
+    const doubled = doubledBeside(pages, root);
+    if (doubled === undefined) return [];
+    return [
+      `zot writes its root directory twice, and there is ${showPrefix(doubled)}: if that is your ` +
+        `registry's root, use --root ${showPrefix(doubled)}.`,
+    ];
+  }
   const shown = showPrefix(deeper);
   return [
     `All repositories lie below ${shown}: name it in the source (${sourceAt(store, deeper)}) or ` +

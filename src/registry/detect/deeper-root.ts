@@ -26,6 +26,29 @@ export function deeperRoot(pages: FirstPages, root: string, facts: RootFacts): s
   }
 }
 
+/**
+ * A doubled prefix right below `root` that has siblings, so that nothing says whether it is the root
+ * of a registry. Undefined where the pages listed so far show none; no request is made.
+ */
+export function doubledBeside(pages: FirstPages, root: string): string | undefined {
+  const page = pages.known(root);
+  if (page === undefined || hasTraces(page) || isDoubled(root.split('/').slice(0, -1))) {
+    return undefined;
+  }
+  const isRepository = (prefix: string): boolean => {
+    const known = pages.known(prefix);
+    return known !== undefined && repositoryIn(known, false) !== undefined;
+  };
+  const names = page.directories.filter(isRegistryComponent);
+  if (names.length < 2) return undefined;
+  const name = names.find((directory) => {
+    const prefix = `${root}${directory}/`;
+    if (pages.known(prefix)?.directories.includes(directory) !== true) return false;
+    return !isRepository(prefix) && !isRepository(`${prefix}${directory}/`);
+  });
+  return name && `${root}${name}/${name}/`;
+}
+
 /** Whether the chain ends with the same components twice. */
 function isDoubled(chain: readonly string[]): boolean {
   for (let length = 1; 2 * length <= chain.length; length += 1) {
