@@ -269,7 +269,7 @@ it('readers get the right bytes of a store that breaks down all the time', async
   await fc.assert(
     fc.asyncProperty(world, fc.array(fault, { maxLength: 20 }), async (given, faults) => {
       const world = new World(given);
-      world.store.faults = faults;
+      world.store.faults = [...faults];
       for (const one of given.steps) await world.do(one);
       await world.closeAll();
       await expectNothingHeld(world);
@@ -285,7 +285,7 @@ it('nobody reads a whole blob of which bits are flipped at times', async () => {
   await fc.assert(
     fc.asyncProperty(world, faults, async (given, script) => {
       const world = new World(given);
-      world.store.faults = script;
+      world.store.faults = [...script];
       for (const one of given.steps) await world.do(one);
       await world.closeAll();
       await expectNothingHeld(world);
@@ -306,7 +306,7 @@ it('a cache on the disk, also one that was left half full, brings no wrong bytes
       for (const [one, script] of given) {
         const { cache } = await openTestCache(directory, { partSize: ofPart });
         const world = new World({ ...one, size: given[0]?.[0].size ?? 1 }, cache);
-        world.store.faults = script;
+        world.store.faults = [...script];
         for (const step of one.steps) await world.do(step);
         await world.closeAll();
         if (one.steps.length % 2 === 0) await expectNothingHeld(world);

@@ -86,6 +86,8 @@ export class BlobContent implements ExtentOwner, AheadContent {
   #opening = 0;
   #disk: DiskCopy | undefined;
   #openingDisk: Promise<boolean> | undefined;
+  /** Some of the bytes to be verified were left on the disk by an earlier, unverified reading. */
+  #hasLeftBytes = false;
   /** What nobody reads any more, and is still being written. */
   #closingDisk: DiskCopy | undefined;
 
@@ -514,6 +516,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
     const target = this.#arena.view(extent.addressOf(extent.start), extent.end - extent.start);
     extent.isFromDisk = await disk.read(target, extent.start);
     if (extent.isFromDisk && this.#admit(extent, extent.end)) {
+      this.#hasLeftBytes ||= !wasComplete;
       extent.keep();
       disk.vouch(extent.start, extent.here);
       return true;
@@ -568,12 +571,13 @@ export class BlobContent implements ExtentOwner, AheadContent {
   }
 
   /**
-   * The bytes are wrong. When no reader has any of them yet, another copy may be tried; else every
-   * handle that may have given some away is poisoned.
+   * The bytes are wrong. When no reader has any of them yet, another copy may be tried, and the same
+   * one when the wrong ones may be those that the disk had; else every handle that may have given
+   * some away is poisoned.
    */
   #reject(repository: string): void {
     const delivered = this.#verification.anythingDelivered;
-    const another = this.#observer.distrust(this, repository);
+    const another = this.#hasLeftBytes || this.#observer.distrust(this, repository);
     this.#replaceVerification();
     this.dropAll();
     this.#discardDisk();
@@ -589,6 +593,7 @@ export class BlobContent implements ExtentOwner, AheadContent {
   }
 
   #replaceVerification(): void {
+    this.#hasLeftBytes = false;
     this.#verification.end();
     this.#verification = this.#newVerification();
   }

@@ -120,6 +120,7 @@ export class DiskCopy {
 
   /** Fill memory from the disk; false when it does not have the whole range or fails. */
   async read(target: Uint8Array, position: number): Promise<boolean> {
+    if (this.#isOver) return false;
     const source = this.#complete ?? (this.#has(position, target.byteLength) && this.#partial);
     if (!source) return false;
     try {
