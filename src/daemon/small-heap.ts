@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** How much V8's heap may grow over what was in use before its garbage is looked for, in percent. */
-const GROWTH = 30;
+const GROWTH = 60;
 
 /**
  * Have V8 look for garbage before there is much of it. The bytes of blobs lie outside of its heap,

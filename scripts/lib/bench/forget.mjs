@@ -12,7 +12,7 @@ const MANIFESTS = 80;
 const MILLION = 1_000_000;
 
 /** Names before any memory is measured. */
-const UNCOUNTED = 200_000;
+const UNCOUNTED = MILLION;
 
 /** Threads are given names that are kept for some seconds after they are withdrawn, in ms. */
 const SETTLED_AFTER = 8000;

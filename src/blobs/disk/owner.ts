@@ -47,7 +47,8 @@ export async function isOwnerAlive(owner: string, lastSign: number): Promise<boo
   if (namespace !== ourNamespace) return Date.now() - lastSign < LEASE_MS;
   if (Number(pid) === process.pid) return false;
   try {
-    return startOf(await readFile(`/proc/${Number(pid)}/stat`, 'utf8')) === start;
+    const stat = await readFile(`/proc/${Number(pid)}/stat`, 'utf8');
+    return startOf(stat) === start && !hasEnded(stat);
   } catch {
     return false;
   }
@@ -60,7 +61,17 @@ function hereAndNow(): readonly [string, string] {
   return [boot.slice(0, 8), namespace];
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)): when the process started. Its name may hold spaces. */
+/** Field 3 of /proc/PID/stat (proc(5)): whether nothing is left but an entry for its parent. */
+function hasEnded(stat: string): boolean {
+  return /^[ZX]/.test(fieldsOf(stat)[0] ?? '');
+}
+
+/** Field 22 of /proc/PID/stat: when the process started. */
 function startOf(stat: string): string {
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
+  return fieldsOf(stat)[19] ?? '0';
+}
+
+/** The fields after the second one, the name, which may hold spaces. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
