@@ -17,6 +17,12 @@ import { makeRing, ToldRing } from './told-ring.js';
 /** More threads were no faster on two cores, and each has its own JavaScript engine. */
 const MAX_THREADS = 2;
 
+/**
+ * Memory for what is new in a serving thread's JavaScript engine, in MiB. All of it is garbage after
+ * each request; by itself the engine lets it take ten times that before it looks.
+ */
+const YOUNG_MIB = 4;
+
 /** A thread that has failed is replaced after this long, in ms. */
 const REPLACE_AFTER_MS = 100;
 
@@ -119,7 +125,10 @@ export class Session {
       counts,
       opens: this.#operations.sharedOpens,
     };
-    const thread = new Worker(new URL('./serving-thread.js', import.meta.url), { workerData });
+    const thread = new Worker(new URL('./serving-thread.js', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
     // Rings and counts stay: what a thread that failed has told is told.
     this.#rings.add(new ToldRing(told));
     this.#counts.add(counts);
