@@ -2,13 +2,19 @@ import { type Digest, digestParts } from '../oci/digest.js';
 import type { Arena } from './arena.js';
 import type { Extent } from './extent.js';
 import type { ExtentMap } from './extent-map.js';
-import { BLOCK_SIZE, blockOf } from './grid.js';
+import { BLOCK_SIZE, blockOf, powerOfTwo } from './grid.js';
 import type { Hashing, RunningHash } from './hashing.js';
 import { Intervals } from './intervals.js';
 import { PIN_SIZE, Pins } from './pins.js';
 
-/** Bytes that are given to a hash thread at once, unless somebody waits for the end. */
+/**
+ * Most bytes that are given to a hash thread at once, unless somebody waits for the end: to wake a
+ * thread costs about as much as to hash 100 KiB.
+ */
 const STRIDE = 4 * 1024 * 1024;
+
+/** What part of the memory a stride may be: bytes that wait for one must not have to go meanwhile. */
+const STRIDE_SHARE = 1 / 16;
 
 /** Strides in the hands of the hash thread: while it hashes one, the next is on its way. */
 const MAX_STRIDES = 2;
@@ -28,6 +34,8 @@ export class Verification {
   readonly #hashing: Hashing;
   readonly #arena: Arena;
   readonly #extents: ExtentMap;
+  /** Bytes. */
+  readonly #strideSize: number;
   readonly #pins = new Pins();
   readonly #delivered = new Intervals();
   #hash: RunningHash | undefined;
@@ -51,6 +59,7 @@ export class Verification {
     this.#extents = extents;
     this.#hashing = hashing;
     this.#arena = arena;
+    this.#strideSize = powerOfTwo(Math.min(STRIDE, arena.size * STRIDE_SHARE), BLOCK_SIZE);
   }
 
   get verified(): boolean {
@@ -122,8 +131,8 @@ export class Verification {
     while (!this.#over && !this.verified && !this.isBusy && this.#fed < this.#size) {
       const extent = this.#extents.at(this.#fed);
       if (!extent || extent.here <= this.#fed) return;
-      const length = Math.min(STRIDE, extent.here - this.#fed);
-      if (length < STRIDE && extent.here < extent.end && !eager) return;
+      const length = Math.min(this.#strideSize, extent.here - this.#fed);
+      if (length < this.#strideSize && extent.here < extent.end && !eager) return;
       this.#progress = this.#stride(extent, length);
     }
   }
