@@ -17,14 +17,23 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A disk that fails makes reading slower and nothing else: each kind of failure is logged once until
- * writing works again, all are counted, and writing pauses so that not every part fails anew.
+ * After how long a kind of failure is logged again, in ms. On a disk that is nearly full small blobs
+ * fit and large ones do not: the log would say the one and the other in turns.
+ */
+const TELL_AGAIN_MS = 10 * 60 * 1000;
+
+/**
+ * A disk that fails makes reading slower and nothing else: each kind of failure is logged once in a
+ * while, all are counted, and writing pauses so that not every part fails anew.
  */
 export class Trouble {
   readonly #directory: string;
   readonly #log: Log;
   readonly #counters: Counters;
-  readonly #told = new Set<string>();
+  /** When each kind of failure was logged. */
+  readonly #told = new Map<string, number>();
+  /** It was logged that nothing is written, and not yet that something is again. */
+  #isRefusalTold = false;
   readonly #pauseMs: number;
   #pausedUntil = 0;
   #reason: string | undefined;
@@ -63,7 +72,7 @@ export class Trouble {
     this.#counters.increment('cache.error');
     this.#pause(explain(error));
     const errno = errnoOf(error) ?? 'unknown';
-    this.#tell(
+    this.#tellRefusal(
       `write ${errno}`,
       error,
       `The cache ${this.#directory} takes nothing more for now: ${explain(error)}. It is tried again later.`,
@@ -73,7 +82,7 @@ export class Trouble {
   /** Nothing can be thrown out to make room: nothing is written for a while. */
   noRoom(): void {
     this.#pause('it is full, and all of it in use');
-    this.#tell(
+    this.#tellRefusal(
       'room',
       undefined,
       `The cache ${this.#directory} takes nothing more for now: it is full, and all that could be thrown out is in use. See --cache-size and --cache-min-free.`,
@@ -85,7 +94,8 @@ export class Trouble {
     if (this.#reason === undefined) return;
     this.#reason = undefined;
     this.#pausedUntil = 0;
-    this.#told.clear();
+    if (!this.#isRefusalTold) return;
+    this.#isRefusalTold = false;
     this.#log.info({}, `The cache ${this.#directory} is written to again.`);
   }
 
@@ -94,10 +104,17 @@ export class Trouble {
     this.#pausedUntil = performance.now() + this.#pauseMs;
   }
 
-  #tell(kind: string, error: unknown, message: string): void {
-    if (this.#told.has(kind)) return;
-    this.#told.add(kind);
+  #tellRefusal(kind: string, error: unknown, message: string): void {
+    if (this.#tell(kind, error, message)) this.#isRefusalTold = true;
+  }
+
+  /** @returns whether it was logged */
+  #tell(kind: string, error: unknown, message: string): boolean {
+    const now = performance.now();
+    if (now < (this.#told.get(kind) ?? -Infinity) + TELL_AGAIN_MS) return false;
+    this.#told.set(kind, now);
     this.#log.warn(error === undefined ? {} : { error }, message);
+    return true;
   }
 }
 
