@@ -4,7 +4,14 @@ import { defineConfig } from 'vitest/config';
  * Fast tests first: `unit` needs nothing but Node; the other projects run real servers, real FUSE
  * mounts and real tools, one file at a time (mounts and servers are shared resources).
  */
-const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 180_000 };
+const serial = {
+  fileParallelism: false,
+  testTimeout: 120_000,
+  hookTimeout: 180_000,
+  // Some of it depends on when processes of others get their turn. scripts/test names each test
+  // that needed its second try, with what went wrong in the first.
+  retry: 1,
+};
 
 export default defineConfig({
   test: {

@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * Sum vitest's JSON results: `node sum-results.mjs FILE... [--failed=WHAT]...`, where each WHAT is
- * something else that failed. Prints what failed or did not run, then `N passed, N failed`; exits 1
- * if anything failed.
+ * something else that failed. Prints what failed, passed only at its second try or did not run, then
+ * `N passed, N failed`; exits 1 if anything failed.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util';
 
 /**
  * What we read of vitest's JSON reporter (https://vitest.dev/guide/reporters#json-reporter).
- * @typedef {{ status: string, fullName: string }} Assertion
+ * A test that passed at its second try has the messages of the first.
+ * @typedef {{ status: string, fullName: string, failureMessages: string[] }} Assertion
  * @typedef {{ name: string, status: string, message?: string, assertionResults: Assertion[] }} File
  * @typedef {{ success?: boolean, testResults?: File[] }} Result
  */
@@ -36,6 +37,11 @@ for (const file of files) {
     failed += failedHere.length;
     skipped += assertionResults.length - passedHere.length - failedHere.length;
     for (const { fullName } of failedHere) console.log(`failed: ${project}: ${fullName}`);
+    for (const { fullName, failureMessages } of passedHere) {
+      if (failureMessages.length === 0) continue;
+      console.log(`passed at its second try: ${project}: ${fullName}`);
+      console.log(indent(failureMessages.join('\n')));
+    }
     // A file that cannot be loaded, or whose hooks fail, has no failed test of its own.
     if (status === 'failed' && failedHere.length === 0) {
       failed += 1;
@@ -47,6 +53,11 @@ for (const file of files) {
     failed += 1;
     console.log(`failed: ${project}: vitest ended with an error; see its output above.`);
   }
+}
+
+/** @param {string} text */
+function indent(text) {
+  return text.replace(/^/gm, '    ');
 }
 
 if (skipped > 0) console.log(`${skipped} not run`);
