@@ -15,9 +15,11 @@ import {
   type ContentObserver,
   type VerifyMode,
 } from './content.js';
+import { CopyBuffers } from './copy-buffers.js';
 import { withinDeadline } from './deadline.js';
 import type { DiskCache } from './disk-cache.js';
 import { BlobError, isBlobError } from './errors.js';
+import { ExpectedBlobs } from './expected-blobs.js';
 import { BlobFinder, type BlobName } from './finder.js';
 import { FIRST_SIZE } from './grid.js';
 import { Hashing } from './hashing.js';
@@ -73,6 +75,7 @@ export class Blobs implements ContentObserver {
   readonly #contents = new Map<string, BlobContent>();
   readonly #verified: LRUCache<string, BlobContent>;
   readonly #finding = new Map<string, Promise<void>>();
+  readonly #expected = new ExpectedBlobs();
   #watcher: BlobsWatcher | undefined;
 
   constructor(options: BlobsOptions) {
@@ -90,6 +93,7 @@ export class Blobs implements ContentObserver {
     this.#means = {
       memory,
       readAhead,
+      copies: new CopyBuffers(),
       hashing: new Hashing(memory.arena, options.log),
       transfers: new Transfers(this.#finder, options.deadlineMs),
       verify: options.verify ?? 'stream',
@@ -122,7 +126,7 @@ export class Blobs implements ContentObserver {
    */
   async open(
     name: BlobName,
-    options: { foreign?: boolean; verify?: VerifyMode } = {},
+    options: { foreign?: boolean; verify?: VerifyMode; endInSight?: () => void } = {},
   ): Promise<OpenBlob> {
     this.#counters.increment('blobs.open');
     this.#assertReadable(name);
@@ -138,7 +142,8 @@ export class Blobs implements ContentObserver {
         await content.diskLooked();
       }
       assertNotPoisoned(content);
-      return this.#opened(content, name.repository, options.verify ?? this.#means.verify);
+      const { verify = this.#means.verify, endInSight } = options;
+      return this.#opened(content, name.repository, verify, endInSight);
     } finally {
       content.endOpening();
       this.#closed(content);
@@ -156,6 +161,15 @@ export class Blobs implements ContentObserver {
     } finally {
       blob.close();
     }
+  }
+
+  /**
+   * Fetch the first `bytes` bytes of a blob that somebody will probably open soon, if there is memory
+   * that no reader needs. Whoever opens it learns what is wrong with it.
+   */
+  expect(name: BlobName, bytes: number): void {
+    if (this.#known(name)?.isWanted === true) return;
+    this.#prepare(name, bytes).catch(() => undefined);
   }
 
   /** The whole blob if it is small, in memory and verified; no request. */
@@ -191,8 +205,9 @@ export class Blobs implements ContentObserver {
     return this.#means.memory.used;
   }
 
-  /** End the threads that hash. Nothing may be open any more. */
+  /** End the threads that hash. Nobody may have anything open any more. */
   async close(): Promise<void> {
+    this.#expected.close();
     await this.#means.hashing.close();
   }
 
@@ -213,6 +228,7 @@ export class Blobs implements ContentObserver {
   }
 
   poisoned(content: BlobContent, repository: string, reason: string): void {
+    this.#expected.drop(content);
     const name = nameOf(content, repository);
     this.#watcher?.wrong(name);
     this.#reportMismatch(
@@ -279,6 +295,12 @@ export class Blobs implements ContentObserver {
     }
   }
 
+  async #prepare(name: BlobName, bytes: number): Promise<void> {
+    const blob = await this.open(name);
+    const content = this.#content(name);
+    if (this.#expected.keep(content, blob)) content.fetchBeginning(name.repository, bytes);
+  }
+
   #known(name: BlobName): BlobContent | undefined {
     return this.#contents.get(contentId(this.#registry.scope(name.repository), name));
   }
@@ -292,14 +314,22 @@ export class Blobs implements ContentObserver {
     return content;
   }
 
-  #opened(content: BlobContent, repository: string, verify: VerifyMode): OpenBlob {
+  #opened(
+    content: BlobContent,
+    repository: string,
+    verify: VerifyMode,
+    endInSight: (() => void) | undefined,
+  ): OpenBlob {
     this.#verified.delete(content.id);
-    return new OpenBlob(content, repository, {
+    const opened = new OpenBlob(content, repository, {
       deadlineMs: this.#deadlineMs,
       verify,
+      endInSight,
       streamEnded: (stream) => this.#means.readAhead.end(stream),
       closed: () => this.#closed(content),
     });
+    this.#expected.drop(content);
+    return opened;
   }
 
   /** Keep what is known of a blob that nobody has open, or forget it. */

@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.js';
 import type { GetResult } from '../store/object-store.js';
 import type { Arena } from './arena.js';
 import type { Backlog } from './backlog.js';
+import type { CopyBuffers } from './copy-buffers.js';
 import type { CachedBlob, DiskCache } from './disk-cache.js';
 import { DiskCopy } from './disk-copy.js';
 import { BlobError } from './errors.js';
@@ -31,6 +32,7 @@ export interface ContentMeans {
   readonly hashing: Hashing;
   readonly transfers: Transfers;
   readonly readAhead: ReadAhead;
+  readonly copies: CopyBuffers;
   /** How blobs are mostly read. */
   readonly verify: VerifyMode;
   /** The cache on the local disk, where there is one. */
@@ -266,6 +268,15 @@ export class BlobContent implements ExtentOwner, AheadContent {
     return extent;
   }
 
+  /** Fetch what is missing of the first `bytes` bytes, if there is memory that nobody needs. */
+  fetchBeginning(repository: string, bytes: number): void {
+    const { memory } = this.#means;
+    const [run] = this.extents.missing(0, Math.min(this.size, bytes, memory.largest));
+    if (!run) return;
+    const extent = memory.extent(this, run.start, Math.min(run.end, this.size));
+    if (memory.tryGive(extent)) this.#fill(repository, extent);
+  }
+
   /** Forget what was fetched more than `ms` ago. */
   dropOlder(ms: number): void {
     const before = performance.now() - ms;
@@ -432,11 +443,26 @@ export class BlobContent implements ExtentOwner, AheadContent {
         return this.#arena.view(only.addressOf(start), end - start);
       });
     }
-    const whole = Buffer.allocUnsafeSlow(end - start);
+    const whole = this.#means.copies.take(end - start);
+    let isWhole = false;
+    try {
+      isWhole = await this.#copyTogether(reading, start, whole);
+    } finally {
+      if (!isWhole) this.#means.copies.giveBack(whole);
+    }
+    if (!isWhole) return undefined;
+    this.#means.copies.giveBackAnswered(whole);
+    return whole;
+  }
+
+  /** Fill `whole` with the bytes from `start` on; false: ask again. */
+  async #copyTogether(reading: Reading, start: number, whole: Uint8Array): Promise<boolean> {
+    const { largest } = this.#means.memory;
+    const end = start + whole.byteLength;
     for (let at = start; at < end;) {
       this.#want(reading, at, Math.min(end, at + largest));
       const extent = this.extents.at(at);
-      if (!extent) return undefined;
+      if (!extent) return false;
       const from = at;
       const to = Math.min(end, extent.end);
       const taken = await this.#take(reading, extent, to, () => {
@@ -444,10 +470,10 @@ export class BlobContent implements ExtentOwner, AheadContent {
         extent.read(to - from);
         return whole;
       });
-      if (!taken) return undefined;
+      if (!taken) return false;
       at = to;
     }
-    return whole;
+    return true;
   }
 
   /** Wait for bytes of an extent and use them, while its memory is held. */

@@ -10,6 +10,8 @@ export interface OpenBlobOptions {
   readonly verify: VerifyMode;
   /** A reader that read on and on does so no longer. */
   readonly streamEnded: (stream: Stream) => void;
+  /** Once: who reads the blob from its beginning has all of it, or it is on its way. */
+  readonly endInSight?: (() => void) | undefined;
   readonly closed: () => void;
 }
 
@@ -28,6 +30,7 @@ export class OpenBlob {
   readonly #generation: number;
   readonly #streams: Streams;
   #closed = false;
+  #isEndInSight = false;
 
   constructor(content: BlobContent, repository: string, options: OpenBlobOptions) {
     this.#content = content;
@@ -55,6 +58,7 @@ export class OpenBlob {
     const delivery = this.#content.deliver(reading, offset, end);
     const bytes = await this.#inTime(delivery);
     stream.delivered(bytes.byteLength, performance.now());
+    this.#lookAhead(stream, end);
     return bytes;
   }
 
@@ -66,6 +70,13 @@ export class OpenBlob {
     const right = this.#content.closed(this.#generation);
     this.#options.closed();
     return right && (this.wasVerified || this.#options.verify !== 'off');
+  }
+
+  #lookAhead(stream: Stream, end: number): void {
+    if (this.#isEndInSight || !stream.isFromStart) return;
+    if (Math.max(end, stream.planned) < this.#content.size) return;
+    this.#isEndInSight = true;
+    this.#options.endInSight?.();
   }
 
   /** Who waits for a whole blob to be hashed may wait longer, as long as that gets on. */

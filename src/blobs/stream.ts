@@ -47,6 +47,11 @@ export class Stream {
     return this.#high;
   }
 
+  /** It began at the beginning of the blob. */
+  get isFromStart(): boolean {
+    return this.#start === 0;
+  }
+
   /** Whether a read goes on where this stream is. */
   follows(start: number, end: number): boolean {
     return start <= this.#high + SLACK && end > this.#high - 2 * SLACK && start >= this.#start;
@@ -78,7 +83,7 @@ export class Stream {
    * mostly reads it to its end; elsewhere that has to be shown first.
    */
   window(now: number): number {
-    const trust = this.#start === 0 ? 4 : 1;
+    const trust = this.isFromStart ? 4 : 1;
     if (this.#run * trust < FIRST_SIZE || (trust === 1 && this.#run === FIRST_SIZE)) return 0;
     const seconds = Math.max(0.02, (now - this.#since) / 1000);
     const affordable = Math.max(SLOW_WINDOW, (this.#delivered / seconds) * AHEAD_SECONDS);

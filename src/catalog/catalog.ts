@@ -67,6 +67,7 @@ export class Catalog {
   readonly #directories: Directories;
   readonly #indexes: Indexes;
   readonly #layouts: LayoutFiles;
+  readonly #manifests: Manifests;
   #onChange: (change: CatalogChange) => void = () => undefined;
 
   constructor(options: CatalogOptions) {
@@ -77,7 +78,7 @@ export class Catalog {
     this.#refreshMs = options.refreshMs;
     this.#recheckMs = options.refreshMs / RECHECKS_PER_REFRESH;
     const memoryBytes = Math.floor(options.memoryBytes / 2);
-    const manifests = new Manifests({ ...options, memoryBytes });
+    this.#manifests = new Manifests({ ...options, memoryBytes });
     this.#directories = new Directories({
       ...options,
       changed: (path) => this.#onChange({ kind: 'directory', path }),
@@ -85,7 +86,7 @@ export class Catalog {
     this.#layouts = new LayoutFiles(options);
     this.#indexes = new Indexes({
       ...options,
-      manifests,
+      manifests: this.#manifests,
       memoryBytes,
       changed: (repository) => this.#onChange({ kind: 'index', repository }),
     });
@@ -197,6 +198,17 @@ export class Catalog {
       `Looking for ${digest} in ${repository}`,
     );
     return member && this.#withSize(repository, member);
+  }
+
+  /**
+   * What a reader of a layer will probably read next: the next layer of its image, or its config.
+   * Undefined where that is not known. No request.
+   */
+  following(repository: string, layer: Digest): CatalogBlob | undefined {
+    const next = this.#manifests.following(layer);
+    const member = next && this.#indexes.peek(repository)?.peek(next.digest);
+    // Layers are shared, so the image may be another repository's.
+    return member?.sizes.length === 1 && !member.foreign ? claimed(member) : undefined;
   }
 
   /**

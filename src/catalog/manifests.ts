@@ -4,11 +4,15 @@ import { isBlobError } from '../blobs/errors.js';
 import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import { DocumentError, parseManifest } from '../oci/document.js';
 import { MAX_MANIFEST_BYTES } from '../oci/limits.js';
 
 /** Approximate memory of one remembered descriptor, in bytes. */
 const DESCRIPTOR_WEIGHT = 300;
+
+/** So many of the manifests used last are looked at for what a reader will want next. */
+const RECENT = 64;
 
 /**
  * What manifests and nested indexes point at. They are immutable, so each is read once (verified,
@@ -69,6 +73,22 @@ export class Manifests {
       this.#reading.set(name, reading);
     }
     return reading;
+  }
+
+  /**
+   * What comes after a layer in a manifest that was used a short while ago; after the last layer,
+   * its config. Readers of an image mostly go on with it. No request.
+   */
+  following(layer: Digest): Descriptor | undefined {
+    let looked = 0;
+    // Those used last come first.
+    for (const children of this.#children.values()) {
+      if (looked++ === RECENT) return undefined;
+      const at = children.findIndex(({ digest }) => digest === layer);
+      // The config is the first of them; who reads it may want nothing else.
+      if (at > 0) return children[(at + 1) % children.length];
+    }
+    return undefined;
   }
 
   async #read(

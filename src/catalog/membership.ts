@@ -58,6 +58,11 @@ export class Membership {
     return (await this.#readWanted(digest)) ?? this.#findByWalking(digest);
   }
 
+  /** The member with this digest, if it was met already. */
+  peek(digest: Digest): Member | undefined {
+    return this.#members.get(digest);
+  }
+
   /**
    * The whole closure, manifests first where they come first.
    * @throws BlobError `unavailable`

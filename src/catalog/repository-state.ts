@@ -96,6 +96,11 @@ export class RepositoryState {
     return undefined;
   }
 
+  /** The digest in the current closure, as far as that is known. */
+  peek(digest: Digest): Member | undefined {
+    return this.#membership.peek(digest);
+  }
+
   /** Whether the current closure is known in full. */
   get isWhole(): boolean {
     return this.#membership.isWhole;

@@ -55,6 +55,9 @@ export interface TreeStatus {
   readonly openFiles: number;
 }
 
+/** How much of the next layer is fetched before it is opened: this share of the one before it. */
+const NEXT_SHARE = 1 / 8;
+
 /** A blob never changes under its name. */
 const BLOB_TIMEOUTS = { entryTimeout: Infinity, attributeTimeout: Infinity } as const;
 
@@ -348,13 +351,21 @@ export class Tree implements FileSystem {
 
   async #openBlob(node: Node & { kind: 'blob' }): Promise<FileHandle> {
     const { digest, size, foreign } = node.blob;
-    const open = await this.#blobs.open({ repository: node.repository, digest, size }, { foreign });
+    const endInSight = () => this.#expectNext(node);
+    const name = { repository: node.repository, digest, size };
+    const open = await this.#blobs.open(name, { foreign, endInSight });
     return {
       verified: open.wasVerified,
       ...(open.backing && { backing: open.backing }),
       read: (offset, length) => open.read(offset, length),
       close: () => open.close(),
     };
+  }
+
+  /** Images are read layer by layer: the next one's beginning shall be there when it is opened. */
+  #expectNext({ repository, blob }: Node & { kind: 'blob' }): void {
+    const next = this.#catalog.following(repository, blob.digest);
+    if (next) this.#blobs.expect({ repository, ...next }, Math.ceil(blob.size * NEXT_SHARE));
   }
 
   #timeouts(node: Node): Pick<Entry, 'entryTimeout' | 'attributeTimeout'> {
