@@ -1,5 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { withDeadline } from '../../src/store/deadline.js';
 import type { StoreErrorCode } from '../../src/store/errors.js';
 import type { WritableObjectStore } from '../../src/store/object-store.js';
 import { openStore } from '../../src/store/open.js';
@@ -63,6 +64,45 @@ describe('the s3 store', () => {
       respond(response);
     });
     await expectFailure(store.get('k'), code, message);
+  });
+
+  // Only the first request is built by the whole SDK.
+  it.each(ANSWERS)('understands %s after a good answer', async (_, respond, code, message) => {
+    let asked = 0;
+    const store = await storeOver((__, response) => {
+      if (++asked === 1) response.writeHead(200, { 'content-length': '2', etag: '"e"' }).end('ok');
+      else respond(response);
+    });
+    expect(await readAll(await store.get('k'))).toEqual(Buffer.from('ok'));
+    await expectFailure(store.get('k'), code, message);
+  });
+
+  it('repeats later requests that fail, and ends them when they are aborted or take too long', async () => {
+    let asked = 0;
+    const silent = new Set([6, 7]);
+    const store = await storeOver((request, response) => {
+      asked++;
+      if (asked === 2) response.writeHead(503).end();
+      else if (asked === 3) request.socket.destroy();
+      else if (!silent.has(asked)) response.writeHead(200, { 'content-length': '2' }).end('ok');
+    });
+    for (const until of [1, 4, 5]) {
+      expect(await readAll(await store.get('k'))).toEqual(Buffer.from('ok'));
+      expect(asked).toBe(until);
+    }
+    const controller = new AbortController();
+    const aborted = store.get('k', { signal: controller.signal });
+    setTimeout(() => {
+      controller.abort();
+    }, 50);
+    await expectFailure(aborted, 'Aborted');
+    await expectFailure(
+      withDeadline(store, { requestMs: 100, idleMs: 100 }).get('k'),
+      'Timeout',
+      /within 100 ms/,
+    );
+    expect(asked).toBe(7);
+    expect(await readAll(await store.get('k'))).toEqual(Buffer.from('ok'));
   });
 
   it('names the permissions that the looks at uploads need', async () => {

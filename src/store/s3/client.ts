@@ -23,15 +23,30 @@ export interface ClientOptions {
   readonly access?: S3Access;
 }
 
+/** The SDK, a client of it, and what the client sends its requests with. */
+export interface OpenClient {
+  readonly sdk: Sdk;
+  readonly client: S3Client;
+  readonly handler: RequestHandler;
+}
+
 /** The SDK and a client for `source`. Reads configuration files; makes no request. */
 export async function openClient(
   source: S3Source,
   { connections, access = {} }: ClientOptions,
-): Promise<{ sdk: Sdk; client: S3Client }> {
+): Promise<OpenClient> {
   // The SDK would print a warning about Node 20 into the user's terminal.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sdk = await import('./sdk.js');
   const ca = source.ca === undefined ? {} : { ca: await trustedCertificates(source.ca) };
+  const handler = new RequestHandler({
+    connections,
+    connectMs: CONNECT_MS,
+    silenceMs: SILENCE_MS,
+    idleMs: IDLE_MS,
+    ...ca,
+    skipVerify: access.skipVerify === true,
+  });
   const client = new sdk.S3Client({
     ...(source.endpoint !== undefined && { endpoint: source.endpoint }),
     ...(source.profile !== undefined && { profile: source.profile }),
@@ -44,17 +59,10 @@ export async function openClient(
     // The checksums that newer SDKs add break other servers, and guard no ranged read.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: new RequestHandler({
-      connections,
-      connectMs: CONNECT_MS,
-      silenceMs: SILENCE_MS,
-      idleMs: IDLE_MS,
-      ...ca,
-      skipVerify: access.skipVerify === true,
-    }),
+    requestHandler: handler,
   });
   for (const name of UNUSED_MIDDLEWARE) client.middlewareStack.remove(name);
-  return { sdk, client };
+  return { sdk, client, handler };
 }
 
 /**

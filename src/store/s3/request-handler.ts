@@ -24,6 +24,40 @@ export interface SdkResponse {
   readonly body: ResponseBody;
 }
 
+/** What a request ended with: an answer, or why there is none. */
+export type Outcome = { readonly response: SdkResponse } | { readonly error: unknown };
+
+/**
+ * What a request ended with that was sent before the SDK was asked to send it. Given to the SDK as an
+ * option of `send`, it is the outcome of its first attempt; later ones go to the server.
+ */
+export class EarlyOutcome {
+  #outcome: Outcome | undefined;
+
+  constructor(outcome: Outcome) {
+    this.#outcome = outcome;
+  }
+
+  /** The outcome, the first time. */
+  take(): Outcome | undefined {
+    const outcome = this.#outcome;
+    this.#outcome = undefined;
+    return outcome;
+  }
+
+  /** It is over: an answer that nobody took ends, and gives up its connection. */
+  discard(): void {
+    const outcome = this.take();
+    if (outcome !== undefined && 'response' in outcome) outcome.response.body.destroy();
+  }
+}
+
+/** What the SDK is given with a request, and hands on. */
+export interface HandlerOptions {
+  readonly abortSignal?: unknown;
+  readonly early?: EarlyOutcome;
+}
+
 /**
  * Sends what the SDK has signed over our own connections, and leaves everything else to the SDK:
  * its own handler makes a buffer and several events of each 64 KiB of a body, which costs three
@@ -39,8 +73,13 @@ export class RequestHandler {
 
   async handle(
     request: SdkRequest,
-    { abortSignal }: { abortSignal?: unknown } = {},
+    { abortSignal, early }: HandlerOptions = {},
   ): Promise<{ response: SdkResponse }> {
+    const outcome = early?.take();
+    if (outcome !== undefined) {
+      if ('error' in outcome) throw outcome.error;
+      return outcome;
+    }
     const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
     const { head, body } = await this.#pool.send(readRequest(request), signal);
     const { status: statusCode, reason, headers } = head;
@@ -97,8 +136,8 @@ function formatQuery(query: SdkRequest['query'] = {}): string {
     .join('&');
 }
 
-/** RFC 3986's unreserved characters stay. */
-function encode(text: string): string {
+/** Percent-encoded as the SDK does it in paths and queries: RFC 3986's unreserved characters stay. */
+export function encode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -1,5 +1,4 @@
 import type { GetObjectCommandOutput, HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
-import type { ResponseBody } from '../http/response-body.js';
 import { formatSource, type S3Source } from '../source.js';
 import type {
   CopyOptions,
@@ -16,9 +15,10 @@ import type {
 } from '../object-store.js';
 import type { S3Access } from './access.js';
 import { receiveBody } from './body.js';
-import { openClient, type ClientOptions, type Sdk } from './client.js';
+import { openClient, type ClientOptions, type OpenClient, type Sdk } from './client.js';
 import { subject, type RequestContext } from './failures.js';
 import { readPage } from './list.js';
+import { ObjectGets } from './object-gets.js';
 import { answeredRange } from './range.js';
 import { abortable, answerOf } from './request.js';
 import { S3Writer } from './writer.js';
@@ -34,11 +34,12 @@ export class S3Store implements WritableObjectStore {
   readonly #anonymous: boolean;
   readonly #sdk: Sdk;
   readonly #client: S3Client;
+  readonly #gets: ObjectGets;
   readonly #writer: S3Writer;
 
   private constructor(
     source: S3Source,
-    { sdk, client }: { sdk: Sdk; client: S3Client },
+    { sdk, client, handler }: OpenClient,
     access: S3Access | undefined,
   ) {
     this.name = formatSource({ ...source, prefix: '' });
@@ -46,6 +47,7 @@ export class S3Store implements WritableObjectStore {
     this.#anonymous = source.anonymous;
     this.#sdk = sdk;
     this.#client = client;
+    this.#gets = new ObjectGets(source.bucket, { sdk, client, handler });
     this.#writer = new S3Writer({
       sdk,
       client,
@@ -89,19 +91,17 @@ export class S3Store implements WritableObjectStore {
     const { range, ifMatch, ifNoneMatch, signal } = options;
     const conditional = ifMatch !== undefined || ifNoneMatch !== undefined;
     const context = this.#context('read', key, conditional);
-    const command = new this.#sdk.GetObjectCommand({
-      Bucket: this.#bucket,
-      Key: key,
-      ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
-      IfMatch: ifMatch,
-      IfNoneMatch: ifNoneMatch,
-    });
-    const output = await this.#send(this.#client.send(command, abortable(signal)), context, signal);
+    const question = {
+      key,
+      range: range && `bytes=${range.offset}-${range.offset + range.length - 1}`,
+      ifMatch,
+      ifNoneMatch,
+    };
+    const answer = this.#gets.send(question, signal);
+    const { head, body: stream } = await this.#send(answer, context, signal);
     const what = `"${key}" in ${this.name}`;
-    // The SDK passes on what our request handler gave it.
-    const stream = output.Body as unknown as ResponseBody;
     try {
-      const { size, offset, length, ignored } = answeredRange(output, range, what);
+      const { size, offset, length, ignored } = answeredRange(head, range, what);
       const skip = ignored ? offset : 0;
       const { body, readInto, cancel } = receiveBody({
         stream,
@@ -111,7 +111,7 @@ export class S3Store implements WritableObjectStore {
         what,
         signal,
       });
-      return { info: readHead(key, size, output), offset, length, body, readInto, cancel };
+      return { info: readHead(key, size, head), offset, length, body, readInto, cancel };
     } catch (error) {
       stream.on('error', () => undefined).destroy();
       throw error;
