@@ -115,6 +115,47 @@ describe('withDeadline', () => {
     await failure;
   });
 
+  it.each([
+    ['is read', (result: GetResult): Promise<unknown> => result.readInto(new Uint8Array(2))],
+    ['streams', (result: GetResult) => result.body[Symbol.asyncIterator]().next()],
+  ])("hands on the caller's abort until the body ends, and no longer: it %s", async (_, read) => {
+    const signals: AbortSignal[] = [];
+    let arrive: () => void = () => undefined;
+    const store = withDeadline(
+      {
+        ...deaf,
+        get: (_key, { signal } = {}) => {
+          if (signal !== undefined) signals.push(signal);
+          const arrived = new Promise<void>((resolve) => (arrive = resolve));
+          const next = () => arrived.then(() => ({ done: true as const, value: undefined }));
+          const info = { key: 'a', size: 2 };
+          const body = { [Symbol.asyncIterator]: () => ({ next }) };
+          return Promise.resolve({
+            ...{ info, offset: 0, length: 2, body },
+            readInto: () => arrived,
+            cancel: () => undefined,
+          });
+        },
+      },
+      { requestMs: 1000, idleMs: 1000 },
+    );
+    const caller = new AbortController();
+    const finished = await store.get('a', { signal: caller.signal });
+    const end = read(finished);
+    arrive();
+    await end;
+    const cancelled = await store.get('a', { signal: caller.signal });
+    cancelled.cancel();
+    const reading = read(await store.get('a', { signal: caller.signal }));
+    caller.abort('enough');
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
+    expect(signals[2]?.reason).toBe('enough');
+    arrive();
+    await reading;
+    await store.get('a', { signal: caller.signal });
+    expect(signals[3]?.aborted).toBe(true);
+  });
+
   it('cancels an answer that comes too late', async () => {
     let cancelled = 0;
     const late = withDeadline(
