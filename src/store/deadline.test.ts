@@ -156,6 +156,18 @@ describe('withDeadline', () => {
     expect(signals[3]?.aborted).toBe(true);
   });
 
+  it('lets any number of requests share a signal without a warning', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    const { signal } = new AbortController();
+    const heads = Array.from({ length: 30 }, () => limited.head('a', signal));
+    await Promise.allSettled(heads);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   it('cancels an answer that comes too late', async () => {
     let cancelled = 0;
     const late = withDeadline(

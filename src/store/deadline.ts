@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { StoreError } from './errors.js';
 import { IdleWatchdog } from './idle-watchdog.js';
 import {
@@ -220,6 +221,8 @@ function follow(outer: AbortSignal | undefined, controller: AbortController): ()
   const abort = () => {
     controller.abort(outer.reason);
   };
+  // Any number of requests may share a signal; Node would warn of more than ten.
+  setMaxListeners(0, outer);
   if (outer.aborted) abort();
   else outer.addEventListener('abort', abort);
   return () => {
