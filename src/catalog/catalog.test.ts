@@ -282,6 +282,7 @@ describe('directories', () => {
   it('costs one LIST of the child to find it, and none for what is unknown a moment later', async () => {
     await putIndex('r', []);
     await openCatalog();
+    await sleep(REFRESH + 20);
     expect(await catalog.hasChild('', 'r')).toBe(true);
     expect(await catalog.isRepository('r')).toBe(true);
     expect(store.lists.map((list) => list.prefix)).toEqual(['r/']);
@@ -291,6 +292,30 @@ describe('directories', () => {
     expect(await catalog.hasChild('r', 'manifest.json')).toBe(false);
     expect(await catalog.hasChild('r', '.umoci-123')).toBe(false);
     expect(store.lists).toHaveLength(listed);
+  });
+
+  it('costs nothing what was seen when the source was opened, while that is fresh', async () => {
+    await putIndex('r', []);
+    await openCatalog();
+    expect((await catalog.directory('')).children).toEqual(['r']);
+    expect(await catalog.isRepository('r')).toBe(true);
+    expect(store.lists).toEqual([]);
+    await sleep(REFRESH + 20);
+    expect((await catalog.directory('')).children).toEqual(['r']);
+    expect(store.lists.map((list) => list.prefix)).toEqual(['']);
+  });
+
+  it('does not believe what was seen at the opening once it is to be asked for anew', async () => {
+    await putIndex('r', []);
+    await openCatalog();
+    await local.put('s/oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+    await putIndex('s', []);
+    catalog.refresh();
+    expect((await catalog.directory('')).children).toEqual(['r', 's']);
+    await openCatalog();
+    await local.delete('r/oci-layout');
+    await catalog.refreshRepository('r');
+    expect((await catalog.directory('r')).repository).toBe(false);
   });
 
   it('drops a namespace without repositories from its parent once it was visited', async () => {

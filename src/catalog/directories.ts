@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import { MAX_INDEX_BYTES } from '../oci/limits.js';
-import type { DirectoryListing, Registry } from '../registry/registry.js';
+import type { DirectoryListing, Registry, SeenListing } from '../registry/registry.js';
 import { isStoreError } from '../store/errors.js';
 
 /** Directories remembered. */
@@ -64,8 +64,7 @@ export class Directories {
   /** The listing, when it is younger than the refresh interval; no request. */
   fresh(path: string): DirectoryListing | undefined {
     const visit = this.#visits.get(path);
-    if (!visit || visit.at < this.#expiredBefore) return undefined;
-    return performance.now() - visit.at < this.#refreshMs ? visit.listing : undefined;
+    return visit && this.#isFresh(visit.at) ? visit.listing : undefined;
   }
 
   /** The last listing, however old; no request. */
@@ -115,6 +114,7 @@ export class Directories {
   expire(path: string): void {
     const visit = this.#visits.peek(path);
     if (visit) this.#visits.set(path, { ...visit, at: -Infinity });
+    this.#registry.takeSeen(path);
     this.#changed(path);
   }
 
@@ -124,7 +124,9 @@ export class Directories {
   }
 
   async #list(path: string): Promise<DirectoryListing> {
-    const listing = await this.#registry.list(path);
+    const { listing, at = performance.now() } = this.#takeSeen(path) ?? {
+      listing: await this.#registry.list(path),
+    };
     if (listing.ignored.length > 0) {
       this.#counters.increment('registry.ignoredKeys', listing.ignored.length);
       this.#log.debug(
@@ -134,13 +136,23 @@ export class Directories {
     }
     const isPool = await this.#isPool(path, listing);
     const last = this.#visits.peek(path)?.listing;
-    this.#visits.set(path, { listing, at: performance.now(), isPool });
+    this.#visits.set(path, { listing, at, isPool });
     if (last && !hasSameEntries(last, listing)) this.#changed(path);
     // A directory with nothing but blobs is no namespace; one more LIST tells.
     if (path !== '' && !listing.repository && listing.children.includes('blobs')) {
       await this.visit(join(path, 'blobs')).catch(() => undefined);
     }
     return listing;
+  }
+
+  #isFresh(at: number): boolean {
+    return at >= this.#expiredBefore && performance.now() - at < this.#refreshMs;
+  }
+
+  /** What was seen of it when the registry was opened is as good as a LIST, while it is fresh. */
+  #takeSeen(path: string): SeenListing | undefined {
+    const seen = this.#registry.takeSeen(path);
+    return seen && this.#isFresh(seen.at) ? seen : undefined;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { isStoreError } from '../store/errors.js';
 import type { ObjectStore } from '../store/object-store.js';
+import type { SeenDirectories } from './directory.js';
 import { examineRoot, type RootFacts } from './detect/examine-root.js';
 import { findRoot, type RootFinding } from './detect/find-root.js';
 import { refuseDistribution } from './detect/other-registries.js';
@@ -33,6 +34,8 @@ export interface Detection {
   readonly facts: RootFacts;
   /** Full sentences for the user. */
   readonly warnings: readonly string[];
+  /** Those of which everything was seen. */
+  readonly directories: SeenDirectories;
 }
 
 const UNKNOWN_FACTS: RootFacts = {
@@ -68,7 +71,7 @@ export async function detect(options: DetectOptions): Promise<Detection> {
     ...(await layoutWarnings(pages, store, finding.root, facts)),
     ...(options.root === undefined ? deeperRootWarnings(pages, store, finding.root, facts) : []),
   ];
-  return { root: finding.root, listable: true, facts, warnings };
+  return { root: finding.root, listable: true, facts, warnings, directories: pages.whole };
 }
 
 function rootNotFound(store: ObjectStore, root: string): RootNotFoundError {
@@ -150,7 +153,7 @@ async function withoutListing(
         ]
       : []),
   ];
-  return { root, listable: false, facts: UNKNOWN_FACTS, warnings };
+  return { root, listable: false, facts: UNKNOWN_FACTS, warnings, directories: new Map() };
 }
 
 async function hasRootKeys(

@@ -10,6 +10,16 @@ export interface Directory {
   readonly complete: boolean;
 }
 
+/** A directory as it was a moment ago. */
+export interface SeenDirectory {
+  readonly directory: Directory;
+  /** Before the store was asked for it; ms, monotonic. */
+  readonly at: number;
+}
+
+/** Directories seen while a registry was opened, by key prefix. */
+export type SeenDirectories = Map<string, SeenDirectory>;
+
 export interface ReadDirectoryOptions {
   /** Only names that begin with this. */
   readonly startingWith?: string;

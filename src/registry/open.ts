@@ -71,6 +71,7 @@ async function openZot(options: OpenRegistryOptions): Promise<Registry> {
     recognised: isRecognised(detection),
     seen: facts.seen,
     hidden: facts.hidden,
+    seenDirectories: detection.directories,
   });
 }
 

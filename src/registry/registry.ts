@@ -50,6 +50,12 @@ export interface Registry {
   list(path: string, signal?: AbortSignal): Promise<DirectoryListing>;
 
   /**
+   * What `list` would have answered while the registry was opened, where all of the directory was
+   * seen then: once, and no request. Whoever takes it judges whether it is young enough.
+   */
+  takeSeen(path: string): SeenListing | undefined;
+
+  /**
    * The stored `index.json` of a repository, whole. With `ifNoneMatch` answers `'unchanged'`
    * when the store still has that version. Undefined: there is no such object.
    * @throws StoreError
@@ -177,6 +183,13 @@ export interface DirectoryListing {
   readonly empty: boolean;
   /** Keys and prefixes left out because no registry writes such names. */
   readonly ignored: readonly string[];
+}
+
+/** A directory as it was a moment ago. */
+export interface SeenListing {
+  readonly listing: DirectoryListing;
+  /** Before the store was asked for it; ms, monotonic. */
+  readonly at: number;
 }
 
 /** A whole small document with its version token. */

@@ -9,6 +9,7 @@ import type {
   RegistryArea,
   RegistryScan,
   ScanOptions,
+  SeenListing,
   StoredDocument,
 } from './registry.js';
 import { toPrefix } from './root-prefix.js';
@@ -88,6 +89,12 @@ export class RoutedRegistry implements Registry {
       empty: own.empty && below.empty,
       ignored: [...own.ignored, ...unreachable, ...below.ignored],
     };
+  }
+
+  /** Where two stores are shown as one directory, neither of them has seen all of it. */
+  takeSeen(path: string): SeenListing | undefined {
+    if (path === '' || this.#routes.has(path)) return undefined;
+    return this.#of(path).takeSeen(path);
   }
 
   readIndex(

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../store/object-store.js';
 import { isStoreError } from '../../store/errors.js';
-import { readDirectory, type Directory } from '../directory.js';
+import { readDirectory, type Directory, type SeenDirectories } from '../directory.js';
 
 /** Detection must cost the same for ten repositories and for ten thousand. */
 const MAX_LISTS = 10;
@@ -13,6 +13,7 @@ const NAMES = 200;
  */
 export class FirstPages {
   readonly #pages = new Map<string, Directory>();
+  readonly #whole: SeenDirectories = new Map();
   #left = MAX_LISTS;
 
   constructor(
@@ -38,13 +39,20 @@ export class FirstPages {
     if (known !== undefined) return known;
     if (this.#left <= reserve) return undefined;
     this.#left -= 1;
+    const at = performance.now();
     const page = await readDirectory(this.store, prefix, {
       firstNames: NAMES,
       startingWith,
       signal: this.signal,
     });
     this.#pages.set(prefix + startingWith, page);
+    if (startingWith === '' && page.complete) this.#whole.set(prefix, { directory: page, at });
     return page;
+  }
+
+  /** The directories of which the first page showed everything. */
+  get whole(): SeenDirectories {
+    return this.#whole;
   }
 
   /** The first page of the directory at `prefix` if it was listed already. */

@@ -107,6 +107,11 @@ export class PlainRegistry implements Registry {
     return toListing(path, directory, rules);
   }
 
+  /** Too little is looked at when layouts are opened. */
+  takeSeen(): undefined {
+    return undefined;
+  }
+
   async readIndex(
     repository: string,
     options: { ifNoneMatch?: string; maxBytes: number; signal?: AbortSignal },

@@ -2,7 +2,7 @@ import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { BLOBS_DIRECTORY } from '../../oci/layout.js';
 import type { ObjectStore } from '../../store/object-store.js';
-import { readDirectory } from '../directory.js';
+import { type Directory, readDirectory, type SeenDirectories } from '../directory.js';
 import { toListing, type ListingRules } from '../directory-listing.js';
 import { blobKey } from '../inventory/blob-key.js';
 import { FlatInventory, type FlatInventoryOptions } from '../inventory/flat-inventory.js';
@@ -17,6 +17,7 @@ import type {
   RegistryArea,
   RegistryScan,
   ScanOptions,
+  SeenListing,
   StoredDocument,
 } from '../registry.js';
 import { directoryPrefix } from '../root-prefix.js';
@@ -40,6 +41,8 @@ export interface ZotRegistryOptions extends Omit<FlatInventoryOptions, 'rules'> 
    * contain none: never shown.
    */
   readonly hidden: ReadonlySet<string>;
+  /** For {@link Registry.takeSeen}. */
+  readonly seenDirectories?: SeenDirectories;
 }
 
 type Wanted = Pick<Descriptor, 'digest' | 'size'>;
@@ -87,17 +90,20 @@ export class ZotRegistry implements Registry {
 
   async list(path: string, signal?: AbortSignal): Promise<DirectoryListing> {
     if (!isPath(path, isRegistryComponent)) return NO_DIRECTORY;
-    const { store, root, hidden } = this.#options;
-    const directory = await readDirectory(store, directoryPrefix(root, path), { signal });
-    const below = path === '' ? '' : `${path}/`;
-    const rules: ListingRules = {
-      isComponent: isRegistryComponent,
-      ociLayoutOptional: false,
-      isBlobRoot: (name) => hidden.has(below + name),
-    };
-    const listing = toListing(path, directory, rules);
-    if (listing.repository) this.#order.noteOwnBlobs(path, listing.repository.ownBlobs);
-    return listing;
+    const { store, root } = this.#options;
+    return this.#toListing(
+      path,
+      await readDirectory(store, directoryPrefix(root, path), { signal }),
+    );
+  }
+
+  takeSeen(path: string): SeenListing | undefined {
+    if (!isPath(path, isRegistryComponent)) return undefined;
+    const { root, seenDirectories } = this.#options;
+    const prefix = directoryPrefix(root, path);
+    const seen = seenDirectories?.get(prefix);
+    seenDirectories?.delete(prefix);
+    return seen && { listing: this.#toListing(path, seen.directory), at: seen.at };
   }
 
   async readIndex(
@@ -167,6 +173,19 @@ export class ZotRegistry implements Registry {
 
   async scan(options: ScanOptions = {}): Promise<RegistryScan> {
     return toScan(await this.#inventory.fresh({ ...options, survey: true }));
+  }
+
+  #toListing(path: string, directory: Directory): DirectoryListing {
+    const { hidden } = this.#options;
+    const below = path === '' ? '' : `${path}/`;
+    const rules: ListingRules = {
+      isComponent: isRegistryComponent,
+      ociLayoutOptional: false,
+      isBlobRoot: (name) => hidden.has(below + name),
+    };
+    const listing = toListing(path, directory, rules);
+    if (listing.repository) this.#order.noteOwnBlobs(path, listing.repository.ownBlobs);
+    return listing;
   }
 
   #rank(inventory: Inventory, repository: string, wanted: Wanted): readonly BlobLocation[] {

@@ -146,7 +146,8 @@ export const copyRows: readonly Row[] = [
           expect(store.gets.map(({ key }) => key).sort()).toEqual(
             ['r/index.json', `storage/blobs/${M1.path}`, `storage/blobs/${M2.path}`].sort(),
           );
-          expect(store.lists.map(({ prefix }) => prefix)).toEqual(['r/']);
+          // It was listed when the source was opened, to find out what it is.
+          expect(store.lists).toEqual([]);
           store.forget();
           await view.listSizes('r/blobs/sha256');
           expect([...store.gets, ...store.lists, ...store.heads]).toEqual([]);
