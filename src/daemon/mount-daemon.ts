@@ -107,6 +107,7 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
     gid: job.options.gid ?? process.getgid?.() ?? 0,
     umask: job.options.umask,
     refreshMs: job.options.refresh,
+    handsFiles: cacheDir !== undefined,
     log,
   });
   cleanup.add(`unmount ${mountpoint}`, () => mounted.unmount());

@@ -24,6 +24,8 @@ export interface TransportOptions {
   readonly umask: number;
   /** Upper bound of entry timeouts where they are mount-wide, in ms. */
   readonly refreshMs: number;
+  /** Opens may bring files for the kernel to read: what handing them over takes is loaded early. */
+  readonly handsFiles?: boolean;
   readonly log: Log;
 }
 

@@ -122,6 +122,10 @@ it('what was read once is never fetched again, also after a remount, and while t
   const mount = await mounted();
   await readAll(mount);
   expect(blobRequests()).toBe(0);
+  // Manifests are blobs: only whether the index is another one has to be asked.
+  const gets = store.proxy.requests.filter(({ operation }) => operation === 'GET');
+  expect(gets.filter(({ key }) => key.includes('blobs/'))).toEqual([]);
+  expect(gets.map(({ key }) => key)).toContain('team/app/index.json');
   await store.gate.shut();
   await readAll(mount);
   const index = await runOk('cat', [join(mount.mountpoint, 'team/app/index.json')]);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 
 import type { Log } from '../../observe/log.js';
@@ -10,6 +11,7 @@ let isUnchanged: boolean;
 /** Files that are watched. */
 let watches: number;
 let files: BackingFiles;
+let make: (early?: boolean) => BackingFiles;
 
 beforeEach(() => {
   calls = [];
@@ -24,21 +26,44 @@ beforeEach(() => {
     warn: (_, message) => said.push(message),
     error: () => undefined,
   };
-  files = new BackingFiles(
-    {
-      open: (fd) => {
-        calls.push(`open ${fd}`);
-        if (failure !== undefined) throw Object.assign(new Error(failure), { code: failure });
-        return ++lastId;
+  const fail = () => {
+    if (failure !== undefined) throw Object.assign(new Error(failure), { code: failure });
+  };
+  make = (early) =>
+    new BackingFiles(
+      {
+        prepare: () => {
+          calls.push('prepare');
+          fail();
+        },
+        open: (fd) => {
+          calls.push(`open ${fd}`);
+          fail();
+          return ++lastId;
+        },
+        close: (id) => calls.push(`close ${id}`),
+        watch: () => {
+          watches += 1;
+          return { isUnchanged: () => isUnchanged, close: () => void (watches -= 1) };
+        },
       },
-      close: (id) => calls.push(`close ${id}`),
-      watch: () => {
-        watches += 1;
-        return { isUnchanged: () => isUnchanged, close: () => void (watches -= 1) };
-      },
-    },
-    log,
-  );
+      log,
+      early,
+    );
+  files = make();
+});
+
+test('where files are meant to come, it is ready before the first; what fails then is told with it', async () => {
+  failure = 'ENOSYS';
+  const early = make(true);
+  await sleep(50);
+  expect(calls).toEqual([]);
+  early.allow();
+  files.allow();
+  await expect.poll(() => calls).toEqual(['prepare']);
+  expect(said).toEqual([]);
+  expect(early.enter(1, 10)).toBeUndefined();
+  expect(said).toHaveLength(1);
 });
 
 test('nothing is handed to a kernel that did not agree to it', () => {

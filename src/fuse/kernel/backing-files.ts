@@ -2,10 +2,12 @@ import type { Log } from '../../observe/log.js';
 import { ErrnoError, type InodeNumber } from '../../tree/file-system.js';
 import { type BackingWatch, watchBacking } from './backing-watch.js';
 import { codeOf } from './device.js';
-import { backingClose, backingOpen } from './system-calls.js';
+import { backingClose, backingOpen, loadSystemCalls } from './system-calls.js';
 
 /** The two calls that hand files to the kernel; both throw errno errors. */
 export interface BackingCalls {
+  /** Load what the other calls need, which takes 30 ms from a disk whose pages are not in memory. */
+  prepare(): void;
   /** @returns an id for the answer to OPEN */
   open(fd: number): number;
   close(id: number): void;
@@ -16,6 +18,7 @@ export interface BackingCalls {
 /** The calls on an open /dev/fuse. */
 export function backingCalls(deviceFd: number): BackingCalls {
   return {
+    prepare: () => loadSystemCalls(),
     open: (fd) => backingOpen(deviceFd, fd),
     close: (id) => backingClose(deviceFd, id),
     watch: watchBacking,
@@ -29,6 +32,12 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'only root may hand files to the kernel, and only to one that can take them',
   ELOOP: 'the cache directory is on a stacked file system such as overlayfs; put it on a plain one',
 };
+
+/**
+ * How long after the beginning of a session it is prepared for the first file, in ms: whoever waited
+ * for the mount has been served its first lookups then, and waits for the store.
+ */
+const PREPARE_AFTER_MS = 15;
 
 /** A file that the kernel was handed. */
 interface Backing {
@@ -57,17 +66,21 @@ export class BackingFiles {
   readonly #log: Log;
   readonly #modes = new Map<InodeNumber, Mode>();
   readonly #told = new Set<string>();
+  readonly #early: boolean;
   #usable = false;
   #works: boolean | undefined;
 
-  constructor(calls: BackingCalls, log: Log) {
+  /** @param early be ready for the first file before it comes */
+  constructor(calls: BackingCalls, log: Log, early = false) {
     this.#calls = calls;
     this.#log = log;
+    this.#early = early;
   }
 
   /** The kernel has agreed to take files. */
   allow(): void {
     this.#usable = true;
+    if (this.#early) setTimeout(() => this.#prepare(), PREPARE_AFTER_MS).unref();
   }
 
   /** Whether the kernel took the last file that it was handed; undefined before the first one. */
@@ -130,6 +143,14 @@ export class BackingFiles {
     if (mode.opens > 0) return;
     this.#modes.delete(ino);
     if (mode.backing !== undefined) this.#unregister(mode.backing);
+  }
+
+  #prepare(): void {
+    try {
+      this.#calls.prepare();
+    } catch {
+      // Who hands the first file over learns why.
+    }
   }
 
   #unregister({ id, watch }: Backing): void {

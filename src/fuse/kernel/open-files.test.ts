@@ -27,6 +27,7 @@ beforeEach(async () => {
   calls = [];
   const backings = new BackingFiles(
     {
+      prepare: () => undefined,
       open: (fd) => (calls.push(`open ${fd}`), 7),
       close: (id) => void calls.push(`close ${id}`),
       watch: watchBacking,

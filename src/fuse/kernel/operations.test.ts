@@ -47,6 +47,7 @@ beforeEach(() => {
       return Promise.resolve();
     },
     backings: {
+      prepare: () => undefined,
       open: () => (backings.calls.push('open'), backings.open()),
       close: () => void backings.calls.push('close'),
       watch: watchBacking,

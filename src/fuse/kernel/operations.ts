@@ -60,6 +60,8 @@ export interface OperationsOptions {
   readonly answer: Answer;
   /** For files that the kernel can read by itself. */
   readonly backings: BackingCalls;
+  /** There may be such; see `TransportOptions`. */
+  readonly handsFiles?: boolean;
   /** Have all threads answer lookups from this, or answer none in a directory any more. */
   readonly publish: (names: KnownNames) => void;
   readonly withdraw: (parent: InodeNumber) => void;
@@ -93,7 +95,7 @@ export class Operations {
     this.#log = options.log;
     this.#answer = options.answer;
     this.#inodes = new KernelInodes(fileSystem, options.refreshMs);
-    this.#backings = new BackingFiles(options.backings, options.log);
+    this.#backings = new BackingFiles(options.backings, options.log, options.handsFiles);
     this.#files = new OpenFiles(fileSystem, this.#inodes, this.#backings);
     this.#listings = new Listings(fileSystem, this.#inodes);
     this.#publisher = new NamePublisher(fileSystem, options);

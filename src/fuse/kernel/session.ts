@@ -29,6 +29,8 @@ const REPLACE_AFTER_MS = 100;
 export interface SessionOptions {
   readonly owner: Owner;
   readonly refreshMs: number;
+  /** See `TransportOptions`. */
+  readonly handsFiles: boolean;
   readonly log: Log;
 }
 

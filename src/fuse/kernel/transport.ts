@@ -69,8 +69,9 @@ async function mountSession(fileSystem: FileSystem, options: TransportOptions): 
 }
 
 function openSession(fd: number, fileSystem: FileSystem, options: TransportOptions): Session {
-  const { uid, gid, umask, refreshMs, log } = options;
-  return new Session(fd, fileSystem, { owner: { uid, gid, umask }, refreshMs, log });
+  const { uid, gid, umask, refreshMs, handsFiles = false, log } = options;
+  const owner = { uid, gid, umask };
+  return new Session(fd, fileSystem, { owner, refreshMs, handsFiles, log });
 }
 
 /** Serve a mount that somebody else has made, and will unmount. */
