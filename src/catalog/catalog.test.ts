@@ -278,6 +278,77 @@ describe('membership', () => {
   });
 });
 
+describe('an index that is asked for before the directory is listed', () => {
+  const LAYOUT = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+  const names = ['s', 't', 'u', 'v', 'w'];
+  const early = () => store.gets.map(({ key }) => key);
+
+  beforeEach(async () => {
+    await putIndex('r', []);
+    for (const name of names) {
+      await local.put(`${name}/oci-layout`, LAYOUT);
+      await putIndex(name, []);
+    }
+    await openCatalog();
+    await catalog.hasChild('', 'r');
+    store.forget();
+  });
+
+  it('comes while the store is listing, by the one GET that it costs anyway', async () => {
+    store.beforeList = () => expect.poll(early).toEqual(['s/index.json']);
+    expect(await catalog.hasChild('', 's')).toBe(true);
+    expect(await catalog.index('s')).toMatchObject({ repository: 's' });
+    expect(store.lists.map((list) => list.prefix)).toEqual(['s/']);
+    expect(early()).toEqual(['s/index.json']);
+  });
+
+  it('is asked for in vain only twice, whatever is visited', async () => {
+    expect(await Promise.all(names.map((name) => catalog.hasChild('', name)))).toEqual(
+      names.map(() => true),
+    );
+    expect(early()).toEqual(['s/index.json', 't/index.json']);
+  });
+
+  it('is not asked for where the last visit met no repository, nor at another depth', async () => {
+    await local.put('space/deep/oci-layout', LAYOUT);
+    await putIndex('space/deep', []);
+    expect(await catalog.hasChild('', 'space')).toBe(true);
+    expect(early()).toEqual(['space/index.json']);
+    await catalog.hasChild('', 's');
+    await catalog.hasChild('space', 'deep');
+    expect(early()).toEqual(['space/index.json']);
+  });
+
+  it('makes no repository of a directory that is none', async () => {
+    await putIndex('half', []);
+    await local.put('half/other/oci-layout', LAYOUT);
+    await catalog.hasChild('', 'half');
+    expect(early()).toEqual(['half/index.json']);
+    await sleep(REFRESH + 20);
+    expect(await catalog.isRepository('half')).toBe(false);
+  });
+
+  it('is not believed when it was asked for before a refresh', async () => {
+    const { manifest } = await putImage('one');
+    store.beforeList = async () => {
+      await expect.poll(early).toEqual(['s/index.json']);
+      await putIndex('s', [manifest]);
+      catalog.refresh();
+    };
+    await catalog.hasChild('', 's');
+    expect((await catalog.index('s'))?.descriptors).toHaveLength(1);
+  });
+
+  it('fails as any other read of it, and is read again by whoever comes next', async () => {
+    store.beforeGet = () => {
+      throw new StoreError('Unavailable', 'Slow down.');
+    };
+    expect(await catalog.hasChild('', 's')).toBe(true);
+    store.beforeGet = () => undefined;
+    await expect.poll(() => catalog.index('s').catch(() => undefined)).toBeDefined();
+  });
+});
+
 describe('directories', () => {
   it('costs one LIST of the child to find it, and none for what is unknown a moment later', async () => {
     await putIndex('r', []);

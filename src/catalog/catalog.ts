@@ -4,14 +4,16 @@ import type { Counters } from '../observe/counters.js';
 import type { Log } from '../observe/log.js';
 import { type Digest, digestParts } from '../oci/digest.js';
 import { BLOBS_DIRECTORY, INDEX_FILE, OCI_LAYOUT_FILE } from '../oci/layout.js';
-import type { Registry, StoredDocument } from '../registry/registry.js';
+import type { DirectoryListing, Registry, StoredDocument } from '../registry/registry.js';
 import { isStoreError } from '../store/errors.js';
 import { Directories, join, type RepositorySelection } from './directories.js';
+import { EarlyReads } from './early-reads.js';
 import type { IndexSnapshot } from './index-snapshot.js';
 import { Indexes } from './indexes.js';
 import { LayoutFiles } from './layout-files.js';
 import { Manifests } from './manifests.js';
 import type { Member } from './membership.js';
+import type { RepositoryState } from './repository-state.js';
 
 export interface CatalogOptions {
   readonly registry: Registry;
@@ -66,6 +68,7 @@ export class Catalog {
   readonly #recheckMs: number;
   readonly #directories: Directories;
   readonly #indexes: Indexes;
+  readonly #earlyReads: EarlyReads;
   readonly #layouts: LayoutFiles;
   readonly #manifests: Manifests;
   #onChange: (change: CatalogChange) => void = () => undefined;
@@ -84,6 +87,7 @@ export class Catalog {
       changed: (path) => this.#onChange({ kind: 'directory', path }),
     });
     this.#layouts = new LayoutFiles(options);
+    this.#earlyReads = new EarlyReads(options);
     this.#indexes = new Indexes({
       ...options,
       manifests: this.#manifests,
@@ -128,7 +132,7 @@ export class Catalog {
     if (listed) return listed.children.includes(name) && !this.#isBarrenNow(path);
     if (this.#indexes.peek(path)) return (await this.#indexes.current(path)) !== undefined;
     if (!this.#registry.listable) return this.#probeChild(parent, name);
-    const { children, repository } = await this.#directories.visit(path);
+    const { children, repository } = await this.#visitEagerly(path);
     return (repository !== undefined || children.length > 0) && !this.#isBarrenNow(path);
   }
 
@@ -156,7 +160,7 @@ export class Catalog {
    * @throws StoreError, CatalogError
    */
   async index(repository: string): Promise<IndexSnapshot | undefined> {
-    return (await this.#indexes.current(repository))?.snapshot;
+    return (await this.#current(repository))?.snapshot;
   }
 
   /** For how long that version is known to be the current one without asking, in ms. */
@@ -295,10 +299,28 @@ export class Catalog {
 
   async #visit(path: string): Promise<{ repository: boolean }> {
     try {
-      return { repository: (await this.#directories.visit(path)).repository !== undefined };
+      return { repository: (await this.#visitEagerly(path)).repository !== undefined };
     } catch (error) {
       if (this.#registry.listable || !isStoreError(error, 'AccessDenied')) throw error;
       return { repository: (await this.#indexes.current(path)) !== undefined };
+    }
+  }
+
+  /** List a directory that somebody goes to by its name, and ask for what comes next if it is likely. */
+  async #visitEagerly(path: string): Promise<DirectoryListing> {
+    const fresh = this.#directories.fresh(path);
+    if (fresh) return fresh;
+    const isNew = this.#selection.accepts(path) && this.#indexes.peek(path) === undefined;
+    const early = isNew ? this.#earlyReads.begin(path) : undefined;
+    let isRepository = false;
+    try {
+      const listing = await this.#directories.visit(path);
+      isRepository = listing.repository !== undefined;
+      this.#earlyReads.visited(path, isRepository);
+      return listing;
+    } finally {
+      if (isRepository && early) this.#indexes.adopt(path, early);
+      else early?.drop();
     }
   }
 
@@ -313,20 +335,26 @@ export class Catalog {
     return parent === '' || !(await this.isRepository(parent));
   }
 
+  /** As `Indexes.current`, for somebody who reads the index or what it leads to. */
+  #current(repository: string, maxAge?: number): Promise<RepositoryState | undefined> {
+    this.#earlyReads.wanted(repository);
+    return this.#indexes.current(repository, maxAge);
+  }
+
   async #findMember(repository: string, digest: Digest): Promise<Member | undefined> {
-    const state = await this.#indexes.current(repository);
+    const state = await this.#current(repository);
     if (!state) return undefined;
     const { snapshot } = state;
     const member = await state.find(digest, performance.now());
     if (member) return member;
     // Whoever has a digest that we have not may have read a newer index than ours.
-    const again = await this.#indexes.current(repository, this.#recheckMs);
+    const again = await this.#current(repository, this.#recheckMs);
     if (again?.snapshot === snapshot) return undefined;
     return again?.find(digest, performance.now());
   }
 
   async #members(repository: string): Promise<readonly Member[]> {
-    const state = await this.#indexes.current(repository);
+    const state = await this.#current(repository);
     return state ? state.members() : [];
   }
 

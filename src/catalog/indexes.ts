@@ -6,6 +6,7 @@ import type { Log } from '../observe/log.js';
 import { DocumentError, parseIndex } from '../oci/document.js';
 import { MAX_INDEX_BYTES } from '../oci/limits.js';
 import type { Registry, StoredDocument } from '../registry/registry.js';
+import type { EarlyRead } from './early-reads.js';
 import { CatalogError } from './errors.js';
 import { type IndexSnapshot, makeSnapshot } from './index-snapshot.js';
 import type { Manifests } from './manifests.js';
@@ -37,6 +38,7 @@ export class Indexes {
   readonly #counters: Counters;
   readonly #states: LRUCache<string, RepositoryState>;
   readonly #refreshing = new Map<string, Promise<RepositoryState | undefined>>();
+  #expiredBefore = -Infinity;
 
   constructor(options: IndexesOptions) {
     this.#options = options;
@@ -80,6 +82,7 @@ export class Indexes {
    * @throws StoreError, CatalogError; the next use asks again then
    */
   async revalidate(repository: string): Promise<RepositoryState | undefined> {
+    this.#expiredBefore = performance.now();
     // One that is under way may have asked before what is to be seen.
     for (let under = this.#refreshing.get(repository); under !== undefined;) {
       await under.catch(() => undefined);
@@ -94,6 +97,17 @@ export class Indexes {
     }
   }
 
+  /**
+   * Take the answer to a read that began before it was known that there is a repository. Failures are
+   * for those who wait for {@link current}.
+   */
+  adopt(repository: string, early: EarlyRead): void {
+    const isLate =
+      early.at < this.#expiredBefore || performance.now() - early.at >= this.#options.refreshMs;
+    if (isLate || this.#states.has(repository) || this.#refreshing.has(repository)) early.drop();
+    else void this.#start(repository, undefined, early);
+  }
+
   /** For how long a snapshot is known to be the current one without asking, in ms. */
   freshFor(snapshot: IndexSnapshot): number {
     const state = this.#states.peek(snapshot.repository);
@@ -103,6 +117,7 @@ export class Indexes {
 
   /** Have every snapshot revalidated at its next use. */
   expireAll(): void {
+    this.#expiredBefore = performance.now();
     for (const state of this.#states.values()) state.checkedAt = -Infinity;
   }
 
@@ -114,8 +129,9 @@ export class Indexes {
   #start(
     repository: string,
     state: RepositoryState | undefined,
+    early?: EarlyRead,
   ): Promise<RepositoryState | undefined> {
-    const refreshing = this.#refresh(repository, state).finally(() =>
+    const refreshing = this.#refresh(repository, state, early).finally(() =>
       this.#refreshing.delete(repository),
     );
     refreshing.catch(() => undefined);
@@ -139,10 +155,13 @@ export class Indexes {
   async #refresh(
     repository: string,
     state: RepositoryState | undefined,
+    early?: EarlyRead,
   ): Promise<RepositoryState | undefined> {
     const etag = state?.snapshot.etag;
-    const read = await this.#read(repository, etag);
-    const now = performance.now();
+    const ahead = await early?.document;
+    // It may have come into being just now.
+    const read = ahead ?? (await this.#read(repository, etag));
+    const now = ahead !== undefined && early ? early.at : performance.now();
     if (read === undefined) {
       if (this.#states.delete(repository)) this.#options.changed(repository);
       return undefined;
@@ -165,7 +184,7 @@ export class Indexes {
     this.#counters.increment('catalog.indexRead');
     const next = state ?? new RepositoryState(snapshot, this.#options.manifests);
     if (state) state.supersede(snapshot, now);
-    next.checkedAt = performance.now();
+    next.checkedAt = ahead === undefined ? performance.now() : now;
     this.#states.set(repository, next);
     if (state) this.#options.changed(repository);
     return next;
