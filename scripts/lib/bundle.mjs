@@ -1,5 +1,6 @@
 // Put what bin/layoutfs runs into few files, dist/program: Node takes longer to find and load our
-// modules and the SDK's, some hundreds, than to run them. Made from what tsc has built.
+// modules and the SDK's, some hundreds, than to run them. Made from what tsc has built, and made
+// CommonJS: Node loads ES modules, also its own, in more steps, in each thread anew.
 //   node scripts/lib/bundle.mjs
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
@@ -22,6 +23,9 @@ const STARTED = [
 /** Optional dependencies, which are installed where they work, each with a native part. */
 const NOT_BUNDLED = ['koffi', 'fuse-native'];
 
+/** How a file is looked for beside the one that looks; `import.meta.url` of ES modules. */
+const NEIGHBOUR = /new URL\("([^"]+)", require\("url"\)\.pathToFileURL\(__filename\)\.href\)/g;
+
 async function bundle() {
   const build = await rolldown({
     input: STARTED.map((path) => join(BUILT, path)),
@@ -41,6 +45,9 @@ async function bundle() {
     chunkFileNames: '[name].js',
     minify: false,
     minifyInternalExports: false,
+    format: 'cjs',
+    // As ES modules are.
+    strict: true,
   });
   await build.close();
   return output;
@@ -48,11 +55,14 @@ async function bundle() {
 
 /** @throws Error when something is looked for relative to a module that is elsewhere now */
 function checkNeighbours(output) {
-  for (const { code, fileName } of output) {
-    for (const [, path] of code.matchAll(/new URL\("([^"]+)", import\.meta\.url\)/g)) {
-      if (existsSync(join(PROGRAM, path))) continue;
-      throw new Error(`${fileName} looks for ${path}, which is not there.`);
-    }
+  const found = output.flatMap(({ code, fileName }) =>
+    [...code.matchAll(NEIGHBOUR)].map(([, path]) => ({ fileName, path })),
+  );
+  if (found.length === 0)
+    throw new Error('Nothing is looked for as it was: this check is too old.');
+  for (const { fileName, path } of found) {
+    if (existsSync(join(PROGRAM, path))) continue;
+    throw new Error(`${fileName} looks for ${path}, which is not there.`);
   }
 }
 
@@ -80,4 +90,5 @@ async function licence(directory) {
 
 const output = await bundle();
 checkNeighbours(output);
+await writeFile(join(PROGRAM, 'package.json'), '{ "type": "commonjs" }\n');
 await writeFile(join(PROGRAM, 'LICENSES'), await licences(output));
