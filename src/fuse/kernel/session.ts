@@ -1,6 +1,5 @@
 import { closeSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 import type { Log } from '../../observe/log.js';
 import type { FileSystem } from '../../tree/file-system.js';
@@ -11,17 +10,9 @@ import { Operations } from './operations.js';
 import { encodeNewEpoch, type Owner } from './replies.js';
 import { makeRequestCounts, type RequestCounts, sumRequests } from './request-counts.js';
 import { decodeRequest } from './requests.js';
-import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
+import { THREADS, type WaitingThreads } from './serving-threads.js';
+import type { ThreadMessage, ThreadNews } from './thread-messages.js';
 import { makeRing, ToldRing } from './told-ring.js';
-
-/** More threads were no faster on two cores, and each has its own JavaScript engine. */
-const MAX_THREADS = 2;
-
-/**
- * Memory for what is new in a serving thread's JavaScript engine, in MiB. All of it is garbage after
- * each request; by itself the engine lets it take ten times that before it looks.
- */
-const YOUNG_MIB = 4;
 
 /** A thread that has failed is replaced after this long, in ms. */
 const REPLACE_AFTER_MS = 100;
@@ -32,6 +23,8 @@ export interface SessionOptions {
   /** See `TransportOptions`. */
   readonly handsFiles: boolean;
   readonly log: Log;
+  /** Where threads come from. */
+  readonly threads: WaitingThreads;
 }
 
 /**
@@ -49,6 +42,7 @@ export class Session {
   readonly #log: Log;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #news = new Int32Array(new SharedArrayBuffer(4));
+  readonly #waiting: WaitingThreads;
   readonly #threads = new Set<Worker>();
   readonly #rings = new Set<ToldRing>();
   readonly #counts = new Set<RequestCounts>();
@@ -57,6 +51,7 @@ export class Session {
   /** @param fd an open /dev/fuse, mounted or about to be; the session closes it at its end */
   constructor(fd: number, fileSystem: FileSystem, options: SessionOptions) {
     this.#log = options.log;
+    this.#waiting = options.threads;
     this.#device = new Device(fd, options.log);
     this.#notifier = new Notifier(fd, options.log);
     this.#operations = new Operations(fileSystem, {
@@ -69,8 +64,7 @@ export class Session {
       notify: (key, notice) => this.#notifier.notify(key, notice),
     });
     this.initialized = new Promise((resolve) => (this.#initialize = resolve));
-    const count = Math.min(MAX_THREADS, availableParallelism());
-    const threads = Array.from({ length: count }, () => this.#serve());
+    const threads = Array.from({ length: THREADS }, () => this.#serve());
     this.ended = Promise.all(threads).then(async () => {
       this.#drain();
       // What its thread waits for in the kernel, the kernel has given up by now.
@@ -119,27 +113,25 @@ export class Session {
   #runThread(): Promise<Error | undefined> {
     const told = makeRing();
     const counts = makeRequestCounts();
-    const workerData: ThreadData = {
+    const thread = this.#waiting.take();
+    const { worker } = thread;
+    // Rings and counts stay: what a thread that failed has told is told.
+    this.#rings.add(new ToldRing(told));
+    this.#counts.add(counts);
+    this.#threads.add(worker);
+    worker.once('exit', () => this.#threads.delete(worker));
+    thread.serve({
       fd: this.#device.fd,
       stop: this.#stop,
       news: this.#news,
       told,
       counts,
       opens: this.#operations.sharedOpens,
-    };
-    const thread = new Worker(new URL('./serving-thread.js', import.meta.url), {
-      workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
-    // Rings and counts stay: what a thread that failed has told is told.
-    this.#rings.add(new ToldRing(told));
-    this.#counts.add(counts);
-    this.#threads.add(thread);
-    thread.once('exit', () => this.#threads.delete(thread));
     return new Promise((resolve) => {
-      thread.on('message', (message: ThreadMessage) => this.#receive(message));
-      thread.on('error', resolve);
-      thread.on('exit', () => resolve(undefined));
+      worker.on('message', (message: ThreadMessage) => this.#receive(message));
+      worker.on('error', resolve);
+      worker.on('exit', () => resolve(undefined));
     });
   }
 
