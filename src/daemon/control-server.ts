@@ -1,6 +1,6 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { RefreshAnswer } from './refresh.js';
 import type { MountStatus } from './status.js';
 
@@ -8,7 +8,7 @@ import type { MountStatus } from './status.js';
 const MAX_BODY = 4 * 1024 * 1024;
 
 /** Body of `POST /refresh`; none means everything. */
-const RefreshBody = z.object({ repositories: z.array(z.string()).min(1) });
+const RefreshBody = z.object({ repositories: z.array(z.string()).check(z.minLength(1)) });
 
 /** What may be asked of a running mount. */
 export interface Controlled {
