@@ -60,4 +60,6 @@ export default tseslint.config(
   },
   ...importDirection,
   { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  // CommonJS, since Node loads that sooner.
+  { files: ['bin/*.js'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
 );
