@@ -4,6 +4,9 @@ import type { Log } from '../../observe/log.js';
 import { Notices } from './notices.js';
 import type { NotifierData, NotifierMessage } from './notifier-thread.js';
 
+/** When the mount's first readers have been served, in ms: a thread's start costs them time. */
+const START_AFTER_MS = 1000;
+
 /**
  * Tells the kernel what it did not ask for, from a thread of its own that serves nothing: the kernel
  * may hold a notice back until a request is answered.
@@ -14,6 +17,7 @@ export class Notifier {
   readonly #notices: Notices;
   #thread: Worker | undefined;
   #taken: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   /** @param fd the device, mounted */
   constructor(fd: number, log: Log) {
@@ -22,9 +26,9 @@ export class Notifier {
     this.#notices = new Notices((notices) => this.#send(notices), log);
   }
 
-  /** Have the thread ready, so that the first notice need not wait for its start. */
-  start(): void {
-    this.#thread ??= this.#startThread();
+  /** Have the thread ready soon, so that the first notice will not have to wait for its start. */
+  startSoon(): void {
+    this.#timer ??= setTimeout(() => this.#start(), START_AFTER_MS).unref();
   }
 
   /** See {@link Notices.add}. */
@@ -38,6 +42,7 @@ export class Notifier {
    */
   async close(): Promise<void> {
     this.#notices.close();
+    clearTimeout(this.#timer);
     const thread = this.#thread;
     if (thread === undefined) return;
     const ended = new Promise((resolve) => thread.once('exit', resolve));
@@ -45,8 +50,12 @@ export class Notifier {
     await ended;
   }
 
+  #start(): void {
+    this.#thread ??= this.#startThread();
+  }
+
   #send(notices: readonly Uint8Array[]): Promise<void> {
-    this.start();
+    this.#start();
     return new Promise((resolve) => {
       this.#taken = resolve;
       this.#thread?.postMessage(notices satisfies NotifierMessage);

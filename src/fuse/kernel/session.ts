@@ -162,7 +162,7 @@ export class Session {
     const request = decodeRequest(message.bytes);
     this.#operations.handle(request);
     if (request.body.kind !== 'init') return;
-    this.#notifier.start();
+    this.#notifier.startSoon();
     this.#initialize();
   }
 }
