@@ -51,8 +51,8 @@ process.on('exit', () => {
   rmSync(home, { recursive: true });
   const asExpected = said.includes(`${file} is no directory`);
   if (asExpected) program.keepCode();
-  else write(`The mount did not end as it should: ${said}\n`);
-  process.exitCode = asExpected ? 0 : 1;
+  else write(`The program will start slower, since no code of it could be kept: ${said}\n`);
+  process.exitCode = 0;
 });
 process.env.AWS_ACCESS_KEY_ID = 'none';
 process.env.AWS_SECRET_ACCESS_KEY = 'none';
