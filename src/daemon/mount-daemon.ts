@@ -88,9 +88,6 @@ async function start(job: MountJob, cleanup: Cleanup, signals: StopSignals): Pro
   const mountpoint = await shownMountpoint(target);
   await ensureStateDir(job.stateDir);
   const inodeKey = await readInodeKey(job.stateDir);
-  // All that is checked here is checked; the store takes its time.
-  transport.prepare();
-  cleanup.add('end the threads of a mount that was not made', () => transport.close());
   const { cacheDir } = job.options;
   const request = { ...job, log, counters, signal: signals.signal };
   const wired = await wire(request, inodeKey, async ({ places }) => {

@@ -5,13 +5,6 @@ import type { FileSystem } from '../tree/file-system.js';
 export interface Transport {
   readonly name: 'libfuse' | 'kernel';
   /**
-   * Begin what {@link mount} would wait for and what needs no file system yet, while the caller is
-   * busy or waits for something else. Nothing can be seen of it; without it mounting takes longer.
-   */
-  prepare(): void;
-  /** End what was prepared and not used. */
-  close(): Promise<void>;
-  /**
    * Mount `fileSystem` and answer once the kernel has accepted the mount.
    * @throws MountError with what to do
    */

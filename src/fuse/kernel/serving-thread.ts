@@ -9,12 +9,7 @@ import { isRefusable, refusal } from './refusals.js';
 import { encodeStatus, writeWide } from './replies.js';
 import { countRequest } from './request-counts.js';
 import { decodeHeader, decodeRequest, ProtocolError, type Request } from './requests.js';
-import type {
-  ThreadData,
-  ThreadMessage,
-  ThreadNews,
-  WaitingThreadData,
-} from './thread-messages.js';
+import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
 import { RING_CAPACITY, ToldRing } from './told-ring.js';
 
 /**
@@ -22,7 +17,7 @@ import { RING_CAPACITY, ToldRing } from './told-ring.js';
  * nothing it answers itself, and lookups of names and opens of files that the main thread has
  * published; the rest goes to the main thread, which answers on the same device.
  *
- * It may be started before there is a mount to serve. It blocks in read(2), so it looks for news of the main thread before each request, and ends when
+ * It blocks in read(2), so it looks for news of the main thread before each request, and ends when
  * the mount does.
  */
 
@@ -41,7 +36,7 @@ const AGAIN: ReadonlySet<string> = new Set(['EINTR', 'EAGAIN', 'ENOENT']);
  */
 const ENDED: ReadonlySet<string> = new Set(['ENODEV', 'ECONNABORTED']);
 
-const { fd, stop, news, told, counts, opens } = awaitData();
+const { fd, stop, news, told, counts, opens } = workerData as ThreadData;
 const buffer = Buffer.allocUnsafeSlow(REQUEST_BUFFER_SIZE);
 
 const ring = new ToldRing(told);
@@ -64,18 +59,6 @@ doneReply.writeUInt32LE(doneReply.byteLength, 0);
 /** Where `fuse_open_in` has the flags, and `fuse_release_in` the handle. */
 const BODY = Size.IN_HEADER;
 const WRITING = fsConstants.O_WRONLY | fsConstants.O_RDWR;
-
-/** Wait until there is something to serve, for as long as it takes. */
-function awaitData(): ThreadData {
-  const { begin } = workerData as WaitingThreadData;
-  Atomics.wait(begin, 0, 0);
-  const first =
-    parentPort === null
-      ? undefined
-      : (receiveMessageOnPort(parentPort) as { message: ThreadData } | undefined);
-  if (first === undefined) throw new Error('There is nothing to serve.');
-  return first.message;
-}
 
 function readNews(): void {
   const latest = Atomics.load(news, 0);

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
 
 import type { Log } from '../../observe/log.js';
 import type { FileSystem } from '../../tree/file-system.js';
@@ -10,9 +11,17 @@ import { Operations } from './operations.js';
 import { encodeNewEpoch, type Owner } from './replies.js';
 import { makeRequestCounts, type RequestCounts, sumRequests } from './request-counts.js';
 import { decodeRequest } from './requests.js';
-import { THREADS, type WaitingThreads } from './serving-threads.js';
-import type { ThreadMessage, ThreadNews } from './thread-messages.js';
+import type { ThreadData, ThreadMessage, ThreadNews } from './thread-messages.js';
 import { makeRing, ToldRing } from './told-ring.js';
+
+/** More threads were no faster on two cores, and each has its own JavaScript engine. */
+const MAX_THREADS = 2;
+
+/**
+ * Memory for what is new in a serving thread's JavaScript engine, in MiB. All of it is garbage after
+ * each request; by itself the engine lets it take ten times that before it looks.
+ */
+const YOUNG_MIB = 4;
 
 /** A thread that has failed is replaced after this long, in ms. */
 const REPLACE_AFTER_MS = 100;
@@ -23,8 +32,6 @@ export interface SessionOptions {
   /** See `TransportOptions`. */
   readonly handsFiles: boolean;
   readonly log: Log;
-  /** Where threads come from. */
-  readonly threads: WaitingThreads;
 }
 
 /**
@@ -42,7 +49,6 @@ export class Session {
   readonly #log: Log;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #news = new Int32Array(new SharedArrayBuffer(4));
-  readonly #waiting: WaitingThreads;
   readonly #threads = new Set<Worker>();
   readonly #rings = new Set<ToldRing>();
   readonly #counts = new Set<RequestCounts>();
@@ -51,7 +57,6 @@ export class Session {
   /** @param fd an open /dev/fuse, mounted or about to be; the session closes it at its end */
   constructor(fd: number, fileSystem: FileSystem, options: SessionOptions) {
     this.#log = options.log;
-    this.#waiting = options.threads;
     this.#device = new Device(fd, options.log);
     this.#notifier = new Notifier(fd, options.log);
     this.#operations = new Operations(fileSystem, {
@@ -64,7 +69,8 @@ export class Session {
       notify: (key, notice) => this.#notifier.notify(key, notice),
     });
     this.initialized = new Promise((resolve) => (this.#initialize = resolve));
-    const threads = Array.from({ length: THREADS }, () => this.#serve());
+    const count = Math.min(MAX_THREADS, availableParallelism());
+    const threads = Array.from({ length: count }, () => this.#serve());
     this.ended = Promise.all(threads).then(async () => {
       this.#drain();
       // What its thread waits for in the kernel, the kernel has given up by now.
@@ -113,25 +119,27 @@ export class Session {
   #runThread(): Promise<Error | undefined> {
     const told = makeRing();
     const counts = makeRequestCounts();
-    const thread = this.#waiting.take();
-    const { worker } = thread;
-    // Rings and counts stay: what a thread that failed has told is told.
-    this.#rings.add(new ToldRing(told));
-    this.#counts.add(counts);
-    this.#threads.add(worker);
-    worker.once('exit', () => this.#threads.delete(worker));
-    thread.serve({
+    const workerData: ThreadData = {
       fd: this.#device.fd,
       stop: this.#stop,
       news: this.#news,
       told,
       counts,
       opens: this.#operations.sharedOpens,
+    };
+    const thread = new Worker(new URL('./serving-thread.js', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
+    // Rings and counts stay: what a thread that failed has told is told.
+    this.#rings.add(new ToldRing(told));
+    this.#counts.add(counts);
+    this.#threads.add(thread);
+    thread.once('exit', () => this.#threads.delete(thread));
     return new Promise((resolve) => {
-      worker.on('message', (message: ThreadMessage) => this.#receive(message));
-      worker.on('error', resolve);
-      worker.on('exit', () => resolve(undefined));
+      thread.on('message', (message: ThreadMessage) => this.#receive(message));
+      thread.on('error', resolve);
+      thread.on('exit', () => resolve(undefined));
     });
   }
 

@@ -1,13 +1,7 @@
 import type { KnownNames } from './known-names.js';
 import type { RequestCounts } from './request-counts.js';
 
-/** What a serving thread is started with; its {@link ThreadData} is the first message to it. */
-export interface WaitingThreadData {
-  /** One number: not 0 when that message was sent. */
-  readonly begin: Int32Array<SharedArrayBuffer>;
-}
-
-/** What a serving thread works with. */
+/** What a serving thread is started with. */
 export interface ThreadData {
   /** The open /dev/fuse, shared by all threads of the process. */
   readonly fd: number;

@@ -14,7 +14,6 @@ import { guardExit } from './exit-guard.js';
 import { mountByFusermount } from './fusermount.js';
 import { mountDevice, openDevice, readFarAhead } from './mount-device.js';
 import { probeKernel } from './probe.js';
-import { WaitingThreads } from './serving-threads.js';
 import { Session } from './session.js';
 
 /** From the mount(2) to the kernel's first request; it is sent at once. */
@@ -23,23 +22,9 @@ const INIT_DEADLINE_MS = 10_000;
 /** The transport that speaks the FUSE protocol itself. */
 export class KernelTransport implements Transport {
   readonly name = 'kernel';
-  readonly #threads = new WaitingThreads();
-
-  prepare(): void {
-    try {
-      this.#threads.start();
-    } catch {
-      // Then there are none, and who needs one says why there can be none.
-    }
-  }
-
-  close(): Promise<void> {
-    return this.#threads.end();
-  }
 
   /** @throws MountError with what to do */
-  async mount(fileSystem: FileSystem, given: TransportOptions): Promise<MountedFileSystem> {
-    const options: SessionNeeds = { ...given, threads: this.#threads };
+  async mount(fileSystem: FileSystem, options: TransportOptions): Promise<MountedFileSystem> {
     const handed = handedDescriptor(options.mountpoint);
     if (handed !== undefined) return serveHanded(handed, fileSystem, options);
     const mountpoint = await prepareMountpoint(options.mountpoint);
@@ -66,10 +51,8 @@ export class KernelTransport implements Transport {
   }
 }
 
-type SessionNeeds = TransportOptions & { readonly threads: WaitingThreads };
-
 /** A session on a device that was mounted just now: by `mount` for root, else by fusermount3. */
-async function mountSession(fileSystem: FileSystem, options: SessionNeeds): Promise<Session> {
+async function mountSession(fileSystem: FileSystem, options: TransportOptions): Promise<Session> {
   if (process.getuid?.() !== 0) {
     return openSession(await mountByFusermount(options), fileSystem, options);
   }
@@ -85,17 +68,17 @@ async function mountSession(fileSystem: FileSystem, options: SessionNeeds): Prom
   }
 }
 
-function openSession(fd: number, fileSystem: FileSystem, options: SessionNeeds): Session {
-  const { uid, gid, umask, refreshMs, handsFiles = false, log, threads } = options;
+function openSession(fd: number, fileSystem: FileSystem, options: TransportOptions): Session {
+  const { uid, gid, umask, refreshMs, handsFiles = false, log } = options;
   const owner = { uid, gid, umask };
-  return new Session(fd, fileSystem, { owner, refreshMs, handsFiles, log, threads });
+  return new Session(fd, fileSystem, { owner, refreshMs, handsFiles, log });
 }
 
 /** Serve a mount that somebody else has made, and will unmount. */
 async function serveHanded(
   fd: number,
   fileSystem: FileSystem,
-  options: SessionNeeds,
+  options: TransportOptions,
 ): Promise<MountedFileSystem> {
   requireDevice(fd);
   const mount = await mountOfDevice(fd);

@@ -28,14 +28,6 @@ const THREADS_WARNING_STEP = 2000;
 export class LibfuseTransport implements Transport {
   readonly name = 'libfuse';
 
-  prepare(): void {
-    // libfuse starts its threads itself, when it has mounted.
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-
   /** @throws MountError with what to do */
   async mount(fileSystem: FileSystem, options: TransportOptions): Promise<MountedFileSystem> {
     const library = loadFuseNative();
