@@ -1,6 +1,7 @@
 import type { BlobContent, VerifyMode } from './content.js';
 import type { CachedBlob } from './disk-cache.js';
 import { whileItGetsOn, withinDeadline } from './deadline.js';
+import { FIRST_SIZE } from './grid.js';
 import type { Stream } from './stream.js';
 import { Streams } from './stream.js';
 
@@ -10,7 +11,10 @@ export interface OpenBlobOptions {
   readonly verify: VerifyMode;
   /** A reader that read on and on does so no longer. */
   readonly streamEnded: (stream: Stream) => void;
-  /** Once: who reads the blob from its beginning has all of it, or it is on its way. */
+  /**
+   * Once: who reads a blob of more than {@link FIRST_SIZE} bytes from its beginning has all of it, or
+   * it is on its way.
+   */
   readonly endInSight?: (() => void) | undefined;
   readonly closed: () => void;
 }
@@ -73,7 +77,8 @@ export class OpenBlob {
   }
 
   #lookAhead(stream: Stream, end: number): void {
-    if (this.#isEndInSight || !stream.isFromStart) return;
+    // Of a small one little is known of its reader, who may want nothing else.
+    if (this.#isEndInSight || !stream.isFromStart || this.#content.size <= FIRST_SIZE) return;
     if (Math.max(end, stream.planned) < this.#content.size) return;
     this.#isEndInSight = true;
     this.#options.endInSight?.();

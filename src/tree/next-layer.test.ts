@@ -24,7 +24,7 @@ const PARTS: readonly [Buffer, Buffer, Buffer, Buffer] = [
   randomBytes(500),
   randomBytes(24 * MiB),
   randomBytes(20 * MiB),
-  randomBytes(MiB),
+  randomBytes(2 * MiB),
 ];
 const [CONFIG = '', FIRST = '', SECOND = '', THIRD = ''] = PARTS.map(hexOf);
 
@@ -126,11 +126,19 @@ describe('the layer after one that is read from its beginning', () => {
   });
 
   it('is the config after the last one, and nothing after that', async () => {
-    await read('r', THIRD, MiB);
+    await read('r', THIRD, 2 * MiB);
     await expect.poll(() => askedFor(CONFIG)).toBe(500);
     await read('r', CONFIG, 500);
     await sleep(50);
     expect(askedFor(FIRST)).toBe(0);
+  });
+
+  it('is left alone after one so small that one GET brings it: who reads it may want no more', async () => {
+    const small = randomBytes(MiB);
+    await putRepository('small', [PARTS[0], small, PARTS[3]]);
+    await read('small', hexOf(small), MiB);
+    await sleep(50);
+    expect(askedFor(THIRD)).toBe(0);
   });
 
   it('is left alone where only a part is read, or not from the beginning', async () => {
