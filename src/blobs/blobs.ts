@@ -296,6 +296,11 @@ export class Blobs implements ContentObserver {
   }
 
   async #prepare(name: BlobName, bytes: number): Promise<void> {
+    if (name.size <= FIRST_SIZE) {
+      // All of it comes with the open, and is worth being verified and kept.
+      await this.readAll(name);
+      return;
+    }
     const blob = await this.open(name);
     const content = this.#content(name);
     if (this.#expected.keep(content, blob)) content.fetchBeginning(name.repository, bytes);
